@@ -1,0 +1,8 @@
+"""What undersong says when a person's input cannot be used.
+
+Knows nothing of anything else: every room raises it, the command line prints it without a traceback.
+"""
+
+
+class UserError(Exception):
+    """One clear sentence: what is wrong, where, and what to do."""
