@@ -1,0 +1,114 @@
+"""How the nets multiply matrices: fp32, or bf16 products with fp32 sums where the machine is faster at them.
+
+Parameters, gradients, optimiser state, log-sum-exp and every sum over words stay fp32 whatever is chosen here; only
+the inputs of the large matrix products are rounded. Whether that pays depends on the machine (several times faster with
+AMX or AVX512-BF16, much slower without), so ``auto`` times one product of each kind, once per process.
+
+Knows nothing of what is multiplied.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from undersong.errors import UserError
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How a net computes.
+
+    Attributes:
+        name: ``"fp32"`` or ``"bf16"``: what matrix products read. This is what a run stores and reuses.
+        fused: kernels with their own backward pass, which is first order only; False takes the plain operations
+            of autograd, slower but differentiable any number of times.
+
+    >>> Precision("bf16").dtype
+    torch.bfloat16
+    """
+
+    name: str = "fp32"
+    fused: bool = True
+
+    def __post_init__(self) -> None:
+        if self.name not in ("fp32", "bf16"):
+            raise UserError(f"precision {self.name!r} is not known: use auto, fp32 or bf16")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the inputs of matrix products are rounded to."""
+        return torch.bfloat16 if self.name == "bf16" else torch.float32
+
+
+FP32 = Precision("fp32")
+BF16 = Precision("bf16")
+PLAIN = Precision("fp32", fused=False)
+
+
+def resolve(name: str, device: torch.device | str = "cpu") -> Precision:
+    """The precision to use: ``auto`` probes the machine, ``fp32`` and ``bf16`` are taken at their word.
+
+    Args:
+        name: ``auto``, ``fp32`` or ``bf16``.
+        device: where the nets will run.
+
+    Raises:
+        UserError: for another name.
+
+    >>> resolve("fp32")
+    Precision(name='fp32', fused=True)
+    """
+    if name != "auto":
+        return Precision(name)
+    return BF16 if bf16_speedup(str(device)) > 1.3 else FP32
+
+
+@cache
+def bf16_speedup(device: str) -> float:
+    """Time of an fp32 product over that of the same bf16 product, on this machine, measured once (under 0.5 s)."""
+    if device.startswith("cuda"):
+        return 2.0 if torch.cuda.is_bf16_supported() else 0.5
+    if not device.startswith("cpu"):
+        return 0.0
+    with torch.no_grad():
+        left, right = torch.ones(128, 512), torch.ones(512, 2048)
+        budget = 0.1
+        return _seconds(left, right, budget) / _seconds(left.bfloat16(), right.bfloat16(), budget)
+
+
+def _seconds(left: Tensor, right: Tensor, budget: float) -> float:
+    """The fastest of a few products: the least disturbed by whatever else runs."""
+    started = time.perf_counter()
+    torch.mm(left, right)
+    best = float("inf")
+    while True:
+        before = time.perf_counter()
+        torch.mm(left, right)
+        now = time.perf_counter()
+        best = min(best, now - before)
+        if now - started > budget or best < budget / 100:
+            return best
+
+
+@contextmanager
+def using(module: nn.Module, precision: Precision) -> Iterator[None]:
+    """Run everything inside ``module`` at ``precision``, and put back what was there at the end."""
+    before = [(part, part.precision) for part in module.modules() if hasattr(part, "precision")]
+    set_precision(module, precision)
+    try:
+        yield
+    finally:
+        for part, old in before:
+            part.precision = old
+
+
+def set_precision(module: nn.Module, precision: Precision) -> None:
+    """Give ``precision`` to every part of ``module`` that has one."""
+    for part in module.modules():
+        if hasattr(part, "precision"):
+            part.precision = precision

@@ -1,0 +1,124 @@
+"""Recurrent layers that read a batch of sequences of nearly equal length in one direction.
+
+    LSTM:  i, f, g, o = W x_t + U h_{t-1} + C k + b
+           c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g),   h_t = sigmoid(o) tanh(c_t)
+    GRU:   r, u, n:  n = tanh(W_n x_t + C_n k + b_n + r (U_n h_{t-1} + d)),   h_t = (1 - u) n + u h_{t-1}
+
+k is an input that stays the same at every step (the latent code): its product is made once a sequence, not once a step.
+The layers are causal: what stands after a position, padding included, never changes it.
+
+Knows nothing of words, lengths or latent variables.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from undersong.nets.precision import FP32, Precision
+
+State = tuple[Tensor, ...]  # each [N, H]
+
+
+class Recurrent(nn.Module, ABC):
+    """One layer, one direction.
+
+    Args:
+        input: size I of what is read at each step.
+        width: size H of the hidden state.
+        constant: size C of what is read at every step alike; 0 for none.
+        precision: see ``nets.precision``.
+    """
+
+    gates: int  # blocks of H rows in the weights
+    num_states: int  # tensors in a state; the first is the hidden state h
+
+    def __init__(self, input: int, width: int, constant: int = 0, precision: Precision = FP32) -> None:
+        super().__init__()
+        self.width, self.precision = width, precision
+        rows = self.gates * width
+        bound = width**-0.5
+        self.weight_input = nn.Parameter(torch.empty(rows, input).uniform_(-bound, bound))
+        self.weight_hidden = nn.Parameter(torch.empty(rows, width).uniform_(-bound, bound))
+        self.weight_constant = nn.Parameter(torch.empty(rows, constant).uniform_(-bound, bound)) if constant else None
+        self.bias = nn.Parameter(torch.zeros(rows))
+
+    def zeros(self, rows: int) -> State:
+        """The state before anything was read."""
+        return tuple(self.bias.new_zeros(rows, self.width) for _ in range(self.num_states))
+
+    def forward(
+        self, inputs: Tensor, state: State | None = None, constant: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read whole sequences.
+
+        Args:
+            inputs: [B, T, I].
+            state: num_states tensors [S * B, H]; None for zeros.
+            constant: [S * B, C], samples first: S codes may read the same inputs, whose products are then shared.
+
+        Returns:
+            Hidden states [S * B, T, H] and the state after the last step.
+        """
+        rows = state[0].shape[0] if state is not None else inputs.shape[0] if constant is None else constant.shape[0]
+        state = self.zeros(rows) if state is None else state
+        read = self._product(inputs, self.weight_input) + self.bias  # [B, T, G]
+        fixed = self._fixed(constant)  # [S * B, G]
+        outputs = []
+        for t in range(inputs.shape[1]):
+            gates = read[:, t].repeat(rows // inputs.shape[0], 1)
+            state = self.cell(gates if fixed is None else gates + fixed, state)
+            outputs.append(state[0])
+        return torch.stack(outputs, 1), state
+
+    def step(self, inputs: Tensor, state: State, constant: Tensor | None = None) -> State:
+        """Read one more input: [N, I], for search. The new hidden state is the first of the result."""
+        gates = self._product(inputs, self.weight_input) + self.bias
+        fixed = self._fixed(constant)
+        return self.cell(gates if fixed is None else gates + fixed, state)
+
+    @abstractmethod
+    def cell(self, read: Tensor, state: State) -> State:
+        """One step from what was read, already multiplied: [N, G]."""
+
+    def _fixed(self, constant: Tensor | None) -> Tensor | None:
+        return None if constant is None else self._product(constant, self.weight_constant)
+
+    def _product(self, left: Tensor, weight: Tensor) -> Tensor:
+        dtype = self.precision.dtype
+        return nn.functional.linear(left.to(dtype), weight.to(dtype)).to(left.dtype)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997); its state is (h, c).
+
+    >>> outputs, (h, c) = LSTM(5, 7, constant=3)(torch.zeros(2, 4, 5), constant=torch.zeros(2, 3))
+    >>> tuple(outputs.shape), tuple(c.shape)
+    ((2, 4, 7), (2, 7))
+    """
+
+    gates, num_states = 4, 2
+
+    def cell(self, read: Tensor, state: State) -> State:
+        h, c = state
+        i, f, g, o = (read + self._product(h, self.weight_hidden)).chunk(4, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al. 2014), as in ``torch.nn.GRU``; its state is (h,)."""
+
+    gates, num_states = 3, 1
+
+    def __init__(self, input: int, width: int, constant: int = 0, precision: Precision = FP32) -> None:
+        super().__init__(input, width, constant, precision)
+        self.bias_hidden = nn.Parameter(torch.zeros(width))
+
+    def cell(self, read: Tensor, state: State) -> State:
+        (h,) = state
+        width = self.width
+        fed = self._product(h, self.weight_hidden)  # [N, 3H]
+        r, u = (read[:, : 2 * width] + fed[:, : 2 * width]).sigmoid().chunk(2, -1)
+        n = (read[:, 2 * width :] + r * (fed[:, 2 * width :] + self.bias_hidden)).tanh()
+        return (n + u * (h - n),)

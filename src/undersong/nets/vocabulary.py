@@ -1,0 +1,57 @@
+"""The last layer: from a hidden state to log-probabilities of words.
+
+    log p(w | h) = W_w h + b_w - log sum_v exp(W_v h + b_v)
+
+Knows nothing of sentences, padding or time: its rows are the real targets, in any order.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from undersong.nets.precision import FP32, Precision
+
+
+class Vocabulary(nn.Module):
+    """Log-probabilities over a vocabulary of V words from hidden states of width H.
+
+    Args:
+        vocab: number of words V.
+        width: size H of a hidden state.
+        weight: the [V, H] matrix to share (tied embeddings); None for one of its own.
+        precision: see ``nets.precision``.
+    """
+
+    def __init__(
+        self, vocab: int, width: int, weight: nn.Parameter | None = None, precision: Precision = FP32
+    ) -> None:
+        super().__init__()
+        self.precision = precision
+        self.weight = nn.Parameter(torch.empty(vocab, width)) if weight is None else weight
+        self.bias = nn.Parameter(torch.zeros(vocab))
+        if weight is None:
+            nn.init.uniform_(self.weight, -(width**-0.5), width**-0.5)
+
+    def log_prob(self, hidden: Tensor, targets: Tensor, weighted: bool = False) -> Tensor:
+        """Log-probability of each target, nats.
+
+        Args:
+            hidden: [N, H].
+            targets: int64 [N]; real words only, padding dropped by the caller.
+            weighted: say so when the rows' upstream gradients will differ (importance weights over samples): the
+                result is the same, but it then costs four products, where guessing wrong costs five.
+
+        Returns:
+            [N].
+        """
+        return self.log_softmax(hidden).gather(1, targets[:, None]).squeeze(1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Unnormalised log-probabilities: [N, H] -> [N, V]."""
+        if self.precision.name == "fp32":
+            return nn.functional.linear(hidden, self.weight, self.bias)
+        dtype = self.precision.dtype
+        return torch.mm(hidden.to(dtype), self.weight.to(dtype).t()).float() + self.bias
+
+    def log_softmax(self, hidden: Tensor) -> Tensor:
+        """Log-probabilities of all words, for search: [N, H] -> [N, V], nats."""
+        return self.logits(hidden).log_softmax(-1)
