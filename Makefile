@@ -1,0 +1,58 @@
+# Every target does all the set-up it needs. Plain Make 3.81 and sh: no nproc, timeout or GNU 4 features.
+#
+#   make demo       train a plain VAE and an AutoGen model on WordNet, judge them, write report.html
+#   make test       format, lint, import direction, types, and the tests that take seconds
+#   make test-all   the same with the slow tests
+#   make bench      every benchmark, a JSON line each
+#   make setup      only .venv and the WordNet database (PYTHON=..., TORCH_INDEX=... as in tools/setup.sh)
+#   make format     rewrite the code as ruff wants it
+#   make clean      delete caches; `make distclean` deletes .venv as well
+
+SHELL = /bin/sh
+BIN = .venv/bin
+PYTHON ?=
+TORCH_INDEX ?=
+WORKERS ?= 2
+ARGS =
+BENCHMARKS = train_sentence_vae importance_sampling beam_search scaling prepare
+
+# Each test process has one thread: WORKERS processes of many threads would fight for the cores.
+# pyproject.toml makes pytest terse for people; here its closing line is written out for machines.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --verbosity=0 -n $(WORKERS) --dist worksteal --durations=10
+
+.PHONY: setup demo test test-all lint format bench clean distclean
+
+setup:
+	@PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' sh tools/setup.sh
+	@sh tools/wordnet.sh
+
+demo: setup
+	$(BIN)/undersong demo $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint
+	$(PYTEST) -m 'not slow' $(ARGS)
+
+test-all: lint
+	$(PYTEST) $(ARGS)
+
+bench: setup
+	@failed=0; for name in $(BENCHMARKS); do \
+	    $(BIN)/python -m benchmarks.$$name --json || failed=1; \
+	done; exit $$failed
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv
