@@ -72,7 +72,7 @@ keep() {
 if found; then exit 0; fi
 [ -z "${WNSEARCHDIR:-}" ] || say "WNSEARCHDIR=$WNSEARCHDIR holds no WordNet database; looking elsewhere"
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/undersong.XXXXXX")
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/undersong-setup.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
