@@ -40,7 +40,8 @@ class Batch:
     def of(sentences: list[list[int]], index: list[int] | None = None) -> "Batch":
         """A batch of lists of word ids; rows are numbered from 0 unless ``index`` says otherwise."""
         lengths = torch.tensor([len(s) for s in sentences], dtype=torch.int64)
-        tokens = torch.full((len(sentences), int(lengths.max()) if sentences else 0), PAD, dtype=torch.int64)
+        width = max(1, int(lengths.max())) if sentences else 1
+        tokens = torch.full((len(sentences), width), PAD, dtype=torch.int64)
         for row, sentence in enumerate(sentences):
             tokens[row, : len(sentence)] = torch.tensor(sentence, dtype=torch.int64)
         return Batch(tokens, lengths, torch.tensor(index if index is not None else range(len(sentences))))

@@ -1,0 +1,152 @@
+"""The prepared corpus: one Arrow file a split, memory-mapped, beside ``corpus.json`` and ``tokenizer.json``.
+
+A split is a single Arrow record batch with a column ``words`` (large_list of word ids, without start or end) and, where
+the corpus has classes, a column ``label`` (int32, -1 where unknown). A single batch means that all the words of a split
+are one flat array, so that any sentence is a slice of it, and opening reads the file's footer only.
+
+Knows nothing of sources or training; ``writer`` makes these files.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from undersong.data.batch import PAD, Batch
+from undersong.data.tokens import Tokenizer
+from undersong.errors import UserError
+
+SPLITS = ("train", "valid", "test")
+
+
+class Split:
+    """The sentences of one split.
+
+    Attributes:
+        flat: the words of all sentences, end to end: uint16 or uint32 [number of words].
+        offsets: where each sentence starts in ``flat``, and the end of the last: int64 [sentences + 1].
+        labels: class of each sentence, -1 where unknown: int32 [sentences], or None for an unlabelled corpus.
+    """
+
+    def __init__(
+        self,
+        flat: NDArray[Any],
+        offsets: NDArray[np.int64],
+        labels: NDArray[np.int32] | None,
+        tokenizer: Tokenizer,
+    ) -> None:
+        self.flat, self.offsets, self.labels, self.tokenizer = flat, offsets, labels, tokenizer
+
+    @staticmethod
+    def open(path: Path, tokenizer: Tokenizer) -> "Split":
+        """Map a split's file; nothing but its footer is read."""
+        try:
+            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError(f"{path} is damaged or missing ({error}): prepare the corpus again.") from None
+        words = batch.column("words")
+        labels = batch.column("label").to_numpy() if "label" in batch.schema.names else None
+        return Split(words.values.to_numpy(), words.offsets.to_numpy(), labels, tokenizer)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int32]:
+        """Words of each sentence: int32 [sentences]."""
+        return np.diff(self.offsets).astype(np.int32)
+
+    def ids(self, row: int) -> NDArray[Any]:
+        """Word ids of one sentence."""
+        return self.flat[self.offsets[row] : self.offsets[row + 1]]
+
+    def words(self, row: int) -> list[str]:
+        """Words (or word pieces) of one sentence."""
+        return self.tokenizer.tokens(self.ids(row).tolist())
+
+    def batch(self, rows: Sequence[int] | NDArray[np.integer]) -> Batch:
+        """Some sentences, padded to the longest of them.
+
+        Args:
+            rows: row numbers in this split, in the order wanted.
+        """
+        index = np.asarray(rows, dtype=np.int64)
+        starts = self.offsets[index]
+        lengths = self.offsets[index + 1] - starts  # [B]
+        place = np.arange(int(lengths.max(initial=0)))  # [T]
+        inside = place < lengths[:, None]  # [B, T]
+        tokens = np.full(inside.shape, PAD, dtype=np.int64)
+        tokens[inside] = self.flat[(starts[:, None] + place)[inside]]
+        labels = None if self.labels is None else torch.from_numpy(self.labels[index].astype(np.int64))
+        return Batch(torch.from_numpy(tokens), torch.from_numpy(lengths), torch.from_numpy(index), labels)
+
+
+class Corpus:
+    """A prepared corpus: its three splits, its tokenizer and what is known of it.
+
+    Attributes:
+        info: the content of ``corpus.json``: counts, coverage, what was skipped and why, settings, content hash.
+    """
+
+    def __init__(self, folder: Path, info: dict[str, Any]) -> None:
+        self.folder, self.info = folder, info
+
+    @staticmethod
+    def open(folder: str | Path) -> "Corpus":
+        """Open a folder written by ``undersong prepare``; takes milliseconds whatever its size.
+
+        Raises:
+            UserError: the folder holds no prepared corpus.
+        """
+        folder = Path(folder)
+        try:
+            info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        except OSError:
+            raise UserError(
+                f"{folder} holds no prepared corpus (no corpus.json): make one with "
+                f"`undersong prepare SOURCE --out {folder}`."
+            ) from None
+        except ValueError as error:
+            raise UserError(f"{folder / 'corpus.json'} is damaged ({error}): prepare the corpus again.") from None
+        return Corpus(folder, info)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Turns text into word ids and back."""
+        return Tokenizer.load(self.folder / "tokenizer.json", lowercase=self.info["settings"]["lowercase"])
+
+    @cached_property
+    def train(self) -> Split:
+        """The training split."""
+        return Split.open(self.folder / "train.arrow", self.tokenizer)
+
+    @cached_property
+    def valid(self) -> Split:
+        """The validation split: every choice is made on it."""
+        return Split.open(self.folder / "valid.arrow", self.tokenizer)
+
+    @cached_property
+    def test(self) -> Split:
+        """The test split: for the end."""
+        return Split.open(self.folder / "test.arrow", self.tokenizer)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of words or pieces, the four special ones included."""
+        return int(self.info["vocab_size"])
+
+    @property
+    def label_names(self) -> list[str] | None:
+        """Name of each class, or None for an unlabelled corpus."""
+        return self.info["labels"]
+
+    @property
+    def hash(self) -> str:
+        """Hash of the content: depends on data and settings, not on machine or time."""
+        return str(self.info["hash"])
