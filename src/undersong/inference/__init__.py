@@ -1,0 +1,7 @@
+"""Where does q come from? One file an answer."""
+
+from undersong.inference.amortized import Amortized
+from undersong.inference.base import Inference
+from undersong.inference.exact import Exact
+
+__all__ = ["Amortized", "Exact", "Inference"]

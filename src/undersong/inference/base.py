@@ -1,0 +1,21 @@
+"""Where q(z|x) comes from: an encoder, an optimisation for each sentence, or the model's own exact posterior.
+
+Knows nothing of objectives or gradients' estimators.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+from torch.distributions import Distribution
+
+from undersong.configurable import Configurable
+from undersong.data.batch import Batch
+from undersong.models.base import Model
+
+
+class Inference(Configurable, nn.Module, ABC):
+    """q(z|x); its first two arguments are the sizes of the vocabulary and of z."""
+
+    @abstractmethod
+    def forward(self, model: Model, x: Batch, step: int) -> Distribution:
+        """q(z|x) for B sentences: batch shape [B]."""

@@ -1,0 +1,56 @@
+"""The five choices that make a learnable whole: model, inference, estimator, objective, and (outside) a learner.
+
+Knows nothing of optimisers, files or progress.
+"""
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from undersong.data.batch import Batch
+from undersong.draw import Draw, draw
+from undersong.estimators import Estimator
+from undersong.inference import Inference
+from undersong.models import Model
+from undersong.objectives import Objective
+
+
+class System(nn.Module):
+    """A model, where its posterior comes from, and what is maximised how.
+
+    Its parameters fall into three disjoint groups, so that learners may treat them apart: ``generative`` (the model's),
+    ``inference`` and ``auxiliary`` (whatever the estimator and the objective own).
+    """
+
+    def __init__(self, model: Model, inference: Inference, estimator: Estimator, objective: Objective):
+        super().__init__()
+        self.model, self.inference, self.estimator, self.objective = model, inference, estimator, objective
+
+    def posterior(self, x: Batch, step: int = 0) -> Distribution:
+        """q(z|x): batch shape [B]."""
+        return self.inference(self.model, x, step)
+
+    def draw(self, x: Batch, q: Distribution, z: Tensor, step: int, weight: Tensor | None = None) -> Draw:
+        """Any z [S, B, ...] scored under the model."""
+        return draw(self.model, x, q, z, weight=weight, step=step)
+
+    def loss(self, x: Batch, step: int) -> tuple[Draw, Tensor]:
+        """One stochastic estimate of minus the mean objective: the draw, and a scalar in nats a sentence."""
+        q = self.posterior(x, step)
+
+        def score(z: Tensor, weight: Tensor | None = None) -> Draw:
+            return self.draw(x, q, z, step, weight)
+
+        return self.estimator(q, score, self.objective)
+
+    def group(self, name: str) -> Iterator[nn.Parameter]:
+        """The parameters of ``generative``, ``inference`` or ``auxiliary``."""
+        owners: dict[str, list[object]] = {
+            "generative": [self.model],
+            "inference": [self.inference],
+            "auxiliary": [self.estimator, self.objective],
+        }
+        for owner in owners[name]:
+            if isinstance(owner, nn.Module):
+                yield from owner.parameters()

@@ -1,0 +1,65 @@
+"""What a net must do to serve as an encoder or a decoder of text.
+
+An encoder turns sentences into vectors; a decoder scores a sentence given z, and says what may come next. Knows
+nothing of priors, posteriors or objectives.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from undersong.configurable import Configurable
+from undersong.data.batch import Batch
+
+
+class Encoder(Configurable, nn.Module, ABC):
+    """Sentences to vectors of ``width`` numbers; its first argument is the vocabulary's size."""
+
+    width: int
+
+    @abstractmethod
+    def forward(self, x: Batch) -> Tensor:
+        """The features of each sentence: [B, width]. Padding changes nothing."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a decoder stands in each of N unfinished sentences.
+
+    Attributes:
+        tensors: whatever the decoder keeps, each [N, ...].
+    """
+
+    tensors: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[0]
+
+    def select(self, rows: Tensor) -> "State":
+        """The states of ``rows`` [M], repeated or reordered: what a beam does at every step."""
+        return State(tuple(t.index_select(0, rows) for t in self.tensors))
+
+
+class Decoder(Configurable, nn.Module, ABC):
+    """p(x|z); its first two arguments are the sizes of the vocabulary and of z."""
+
+    @abstractmethod
+    def log_prob(self, x: Batch, z: Tensor) -> Tensor:
+        """log p(x|z) of the words and the end of sentence, in nats.
+
+        Args:
+            x: B sentences.
+            z: S latent vectors for each: [S, B, D].
+
+        Returns:
+            [S, B]
+        """
+
+    @abstractmethod
+    def start(self, z: Tensor) -> State:
+        """The state before the first word, for each z [N, D]."""
+
+    @abstractmethod
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one token [N] (first the start symbol) and give log p(next token) [N, V] and the new state."""

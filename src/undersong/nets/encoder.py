@@ -1,0 +1,55 @@
+"""The recurrent encoder: the hidden state after a sentence's last word (Bowman et al. 2016).
+
+Knows nothing of the posterior it serves.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from undersong.data.batch import Batch
+from undersong.nets.base import Encoder
+from undersong.nets.recurrent import LSTM, Recurrent
+
+
+class RecurrentEncoder(Encoder):
+    """Words to one vector, through an LSTM or a GRU.
+
+    Args:
+        vocab: V; follows from the corpus.
+        embedding: size of the word vectors.
+        hidden: H, size of the recurrent state and of the features.
+        dropout: share of the word vectors' numbers dropped in training.
+        layer: ``LSTM`` or ``GRU``.
+
+    >>> RecurrentEncoder(50, hidden=7)(Batch.of([[5, 6], [8]])).shape
+    torch.Size([2, 7])
+    """
+
+    def __init__(
+        self,
+        vocab: int,
+        embedding: int = 200,
+        hidden: int = 512,
+        dropout: float = 0.0,
+        layer: Callable[[int, int], Recurrent] = LSTM,
+    ):
+        super().__init__()
+        self.width = hidden
+        self.embed = word_vectors(vocab, embedding)
+        self.dropout = nn.Dropout(dropout)
+        self.layer = layer(embedding, hidden)
+
+    def forward(self, x: Batch) -> Tensor:
+        """The state after each sentence's last word: [B, H]."""
+        outputs, _ = self.layer(self.dropout(self.embed(x.tokens)))  # [B, T, H]
+        last = (x.lengths - 1).clamp(min=0)
+        return outputs[torch.arange(len(x), device=outputs.device), last]
+
+
+def word_vectors(vocab: int, size: int) -> nn.Embedding:
+    """Word vectors [V, E], small at the start: a recurrent layer saturates on torch's unit normal ones."""
+    embed = nn.Embedding(vocab, size)
+    nn.init.uniform_(embed.weight, -0.1, 0.1)
+    return embed

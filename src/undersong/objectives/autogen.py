@@ -1,0 +1,31 @@
+"""AutoGen: one generation and m reconstructions, (1 + m) E_q[log p(x|z)] - KL(q(z|x) || p(z)).
+
+A lower bound on log p(x) + m log p(x'|x) for reconstructions tied to the generation, that is on
+log of the integral of p(x|z)^(1+m) p(z) (Mansbridge et al. 2019, eqs. 3, 8 and 10).
+"""
+
+from torch import Tensor
+
+from undersong.draw import Draw
+from undersong.errors import UserError
+from undersong.objectives.base import Objective
+from undersong.objectives.schedule import Coefficient, Schedule, at
+
+
+class AutoGen(Objective):
+    """Asks for ``m`` reconstructions beside the generation (Mansbridge et al. 2019, eq. 10).
+
+    m = 0 is the ELBO; the gradient is 1 + m times that of beta-VAE with beta = 1 / (1 + m).
+
+    Args:
+        m: any real number above -1, or a schedule.
+        samples: of z for each sentence.
+    """
+
+    def __init__(self, m: Coefficient = 1.0, samples: int = 1):
+        if not isinstance(m, Schedule) and not m > -1.0:
+            raise UserError(f"AutoGen's m is {m}: it must be above -1 (m = 0 is the plain ELBO).")
+        self.m, self.samples = m, samples
+
+    def __call__(self, d: Draw) -> Tensor:
+        return (1.0 + at(self.m, d.step)) * d.mean(d.log_px) - d.kl

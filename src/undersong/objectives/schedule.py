@@ -1,0 +1,88 @@
+"""Coefficients that change with the training step: pure functions of it, so a run can resume anywhere.
+
+Knows nothing of which coefficient it is.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+from undersong.configurable import Configurable
+
+
+class Schedule(Configurable, ABC):
+    """A number for each step; constant from step ``end`` on."""
+
+    end: int = 0
+
+    @abstractmethod
+    def __call__(self, step: int) -> float:
+        """The coefficient at ``step``."""
+
+
+Coefficient = float | Schedule
+
+
+def at(coefficient: Coefficient, step: int) -> float:
+    """The value of a number or a schedule at a step.
+
+    >>> at(0.5, 3), at(Linear(0.0, 1.0, steps=10), 3)
+    (0.5, 0.3)
+    """
+    return coefficient(step) if isinstance(coefficient, Schedule) else float(coefficient)
+
+
+class Constant(Schedule):
+    """The same number throughout."""
+
+    def __init__(self, value: float):
+        self.value = value
+
+    def __call__(self, step: int) -> float:
+        return self.value
+
+
+class Linear(Schedule):
+    """From ``start`` to ``stop`` in a straight line over ``steps`` steps, after waiting ``wait`` steps.
+
+    With a beta from 0 to 1 this is KL annealing (Bowman et al. 2016): AutoGen with m falling from infinity to 0.
+    """
+
+    def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int = 5000, wait: int = 0):
+        self.start, self.stop, self.steps, self.wait = start, stop, steps, wait
+        self.end = wait + steps
+
+    def __call__(self, step: int) -> float:
+        share = min(1.0, max(0, step - self.wait) / max(1, self.steps))
+        return self.start + (self.stop - self.start) * share
+
+
+class Logistic(Schedule):
+    """From ``start`` to ``stop`` along 1 / (1 + exp(-sharpness (step - middle))) (Bowman et al. 2016).
+
+    The curve is taken as arrived, and ends, where it is within one thousandth of ``stop``.
+    """
+
+    def __init__(self, start: float = 0.0, stop: float = 1.0, middle: int = 2500, sharpness: float = 0.0025):
+        self.start, self.stop, self.middle, self.sharpness = start, stop, middle, sharpness
+        self.end = middle + math.ceil(math.log(999.0) / sharpness)
+
+    def __call__(self, step: int) -> float:
+        share = 1.0 if step >= self.end else 1.0 / (1.0 + math.exp(-self.sharpness * (step - self.middle)))
+        return self.start + (self.stop - self.start) * share
+
+
+class Cyclical(Schedule):
+    """``cycles`` times from ``start`` to ``stop`` (Fu et al. 2019).
+
+    Each cycle rises over its first ``rise`` (a share of it) and then stays level; after the last it stays at ``stop``.
+    """
+
+    def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int = 10000, cycles: int = 4, rise: float = 0.5):
+        self.start, self.stop, self.steps, self.cycles, self.rise = start, stop, steps, cycles, rise
+        self.end = steps
+
+    def __call__(self, step: int) -> float:
+        if step >= self.end:
+            return self.stop
+        position = (step * self.cycles / self.steps) % 1.0
+        return self.start + (self.stop - self.start) * min(1.0, position / self.rise)
