@@ -6,6 +6,7 @@ built are written as the same YAML. Knows nothing of models, files or the comman
 """
 
 import inspect
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ def describe(value: Any) -> Any:
         return [describe(v) for v in value]
     if isinstance(value, dict):
         return {str(k): describe(v) for k, v in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: describe(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Configurable):
         return _described(type(value), value._arguments)
     if isinstance(value, type):
