@@ -1,0 +1,63 @@
+"""Undersong: deep latent-variable models of natural language.
+
+The names below are the public interface; each is imported when first used, so that ``import undersong`` is quick.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_ROOMS = {
+    "undersong.configurable": ["Configurable", "describe"],
+    "undersong.errors": ["UserError"],
+    "undersong.data": ["Batch", "Batches", "Corpus", "prepare"],
+    "undersong.draw": ["Draw"],
+    "undersong.families": [
+        "DiagonalGaussian",
+        "Family",
+        "IsotropicGaussian",
+        "LearnedPrior",
+        "Mixture",
+        "PointMass",
+        "Prior",
+        "StandardPrior",
+    ],
+    "undersong.nets": ["GRU", "LSTM", "Decoder", "Encoder", "RecurrentDecoder", "RecurrentEncoder"],
+    "undersong.models": ["VAE", "ExactModel", "LanguageModel", "Model"],
+    "undersong.objectives": [
+        "ELBO",
+        "IWAE",
+        "AutoGen",
+        "Autoencoder",
+        "Beta",
+        "Constant",
+        "Cyclical",
+        "FreeBitsDimension",
+        "FreeBitsMeanDimension",
+        "FreeBitsSentence",
+        "Linear",
+        "Logistic",
+        "Objective",
+        "Schedule",
+        "TargetMeanRate",
+        "TargetRate",
+    ],
+    "undersong.estimators": ["Estimator", "Pathwise"],
+    "undersong.inference": ["Amortized", "Exact", "Inference"],
+    "undersong.learning": ["Gradient", "Learner", "Run", "System", "train"],
+    "undersong.evaluation": ["evaluate"],
+    "undersong.decoding": ["Beam", "Greedy", "Sample", "encode", "impute", "interpolate", "reconstruct", "sample"],
+    "undersong.report": ["compare"],
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(_ROOM_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'undersong' has no attribute {name!r}")
+    return getattr(import_module(_ROOM_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -44,10 +44,9 @@ def _transport(q: Distribution, streams: list[np.random.Generator], samples: int
     )
 
 
-def _normal(streams: list[np.random.Generator], samples: int, like: Tensor) -> Tensor:
-    dim = like.shape[-1]
-    noise = np.stack([s.standard_normal((samples, dim), dtype=np.float64) for s in streams], axis=1)
-    return torch.as_tensor(noise, dtype=like.dtype, device=like.device)  # [S, B, D]
+def _normal(streams: list[np.random.Generator], samples: int, size: int, like: Tensor) -> Tensor:
+    noise = np.stack([s.standard_normal((samples, size)) for s in streams], axis=1)
+    return torch.as_tensor(noise, dtype=like.dtype, device=like.device)  # [S, B, size]
 
 
 @_transport.register
@@ -60,16 +59,14 @@ def _(q: Independent, streams: list[np.random.Generator], samples: int) -> Tenso
     if not isinstance(q.base_dist, Normal):
         raise NotImplementedError(f"keyed samples of Independent({type(q.base_dist).__name__}) are not defined.")
     loc, scale = q.base_dist.loc, q.base_dist.scale
-    return loc + scale * _normal(streams, samples, loc)
+    return loc + scale * _normal(streams, samples, loc.shape[-1], loc)
 
 
 @_transport.register
 def _(q: MixtureSameFamily, streams: list[np.random.Generator], samples: int) -> Tensor:
-    cumulative = q.mixture_distribution.probs.cumsum(-1)  # [B, K]
-    uniform = np.stack([s.random(samples) for s in streams], axis=1)  # [S, B]
-    u = torch.as_tensor(uniform, dtype=cumulative.dtype, device=cumulative.device)
-    chosen = (u[..., None] > cumulative[..., :-1]).sum(-1)  # [S, B]
-    loc = q.component_distribution.mean  # [B, K, D]
-    scale = q.component_distribution.stddev
+    loc, scale = q.component_distribution.mean, q.component_distribution.stddev  # [B, K, D]
+    choice, noise = _normal(streams, samples, 1 + loc.shape[-1], loc).split([1, loc.shape[-1]], -1)
+    cumulative = q.mixture_distribution.probs.cumsum(-1)[..., :-1]  # [B, K - 1]
+    chosen = (torch.special.ndtr(choice) > cumulative).sum(-1)  # [S, B]
     rows = torch.arange(loc.shape[0], device=loc.device)
-    return loc[rows, chosen] + scale[rows, chosen] * _normal(streams, samples, loc)
+    return loc[rows, chosen] + scale[rows, chosen] * noise

@@ -1,0 +1,44 @@
+"""Keyed noise: a sample belongs to (seed, sentence, number) and to nothing else."""
+
+import pytest
+import torch
+
+from undersong.distributions import keyed_sample
+from undersong.families import DiagonalGaussian, IsotropicGaussian, Mixture, PointMass
+
+
+def _q(family, rows):
+    made = family(3)
+    torch.manual_seed(0)
+    params = torch.randn(rows, made.num_params)
+    return made, params
+
+
+@pytest.mark.parametrize("family", [DiagonalGaussian, IsotropicGaussian, Mixture, PointMass])
+def test_batch_order_and_number_of_samples_change_nothing(family):
+    made, params = _q(family, 6)
+    index = torch.tensor([3, 1, 4, 15, 9, 2])
+    whole = keyed_sample(made(params), index, 7, seed=5)
+    order = torch.tensor([4, 0, 2])
+    some = keyed_sample(made(params[order]), index[order], 2, seed=5)
+    assert torch.equal(whole[:2, order], some)
+
+
+def test_another_seed_sentence_or_sample_is_other_noise():
+    made, params = _q(DiagonalGaussian, 2)
+    same = params[:1].expand(2, -1)
+    z = keyed_sample(made(same), torch.tensor([0, 1]), 2, seed=5)
+    other = keyed_sample(made(same), torch.tensor([0, 1]), 2, seed=6)
+    distinct = torch.stack([z[0, 0], z[1, 0], z[0, 1], z[1, 1], other[0, 0]])
+    assert len(distinct.unique(dim=0)) == 5
+
+
+@pytest.mark.parametrize("family", [DiagonalGaussian, IsotropicGaussian, Mixture])
+def test_the_samples_have_the_distributions_moments(family):
+    made, params = _q(family, 1)
+    q = made(params)
+    z = keyed_sample(q, torch.tensor([11]), 200_000, seed=1)[:, 0]
+    error = (q.variance[0] / len(z)).sqrt()
+    assert ((z.mean(0) - q.mean[0]).abs() < 4 * error).all()
+    assert (error < 0.01 * q.variance[0].sqrt()).all()
+    torch.testing.assert_close(z.var(0), q.variance[0], rtol=0.03, atol=0.0)
