@@ -1,49 +1,235 @@
-"""From a source of sentences to a corpus ready for training (first, simple version)."""
+"""From a source of sentences to a corpus ready for training: count words, choose a vocabulary, encode, store.
+
+Two runs of one query, each streaming: the first counts, the second encodes (with byte pairs a run between them learns the
+pairs). Only the counts of distinct words are ever held.
+
+Knows nothing of models.
+"""
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from undersong.data import words as rule
-from undersong.data.corpora.wordnet import wordnet_source
-from undersong.data.store import SPLITS
+from undersong.data.batch import SPECIAL, UNK
+from undersong.data.corpora.find import find_source
+from undersong.data.corpora.source import Source
+from undersong.data.corpora.tables import Columns
+from undersong.data.counting import WordCounts
+from undersong.data.output import new_folder
+from undersong.data.progress import Steps, progress
+from undersong.data.query import Rules, encoded, kept_words, run, splits_said, tallied
+from undersong.data.store import SPLITS, Corpus
 from undersong.data.tokens import Tokenizer, dump
 from undersong.data.writer import SplitWriter
+from undersong.errors import UserError
+
+_FORMAT = 1  # of the folder
+_MOST_LABELS = 65_536
 
 
-def prepare(source: str, out: Path, min_words: int = 5, max_words: int = 30, vocabulary: int = 20_000) -> None:
-    """Prepare a corpus."""
-    found = wordnet_source(source.endswith(":examples"))
-    assert found.label_names is not None
-    rows = []
-    for part in found.parts:
-        for batch in part.read():
-            for text, label in zip(batch["text"].to_pylist(), batch["label"].to_pylist(), strict=True):
-                w = rule.words(text.decode())
-                if min_words <= len(w) <= max_words:
-                    h = int.from_bytes(hashlib.blake2b(" ".join(w).encode(), digest_size=8).digest(), "little")
-                    where = h / 2**64
-                    rows.append((0 if where < 0.9 else 1 if where < 0.95 else 2, w, found.label_names.index(label)))
-    counts = Counter(word for s, w, _ in rows if s == 0 for word in w)
-    best = sorted(counts, key=lambda word: (-counts[word], word))[: vocabulary - 4]
-    tokenizer = Tokenizer.of_words(best)
-    out = Path(out)
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    tokenizer.save(out / "tokenizer.json")
-    digest = hashlib.blake2b(dump(tokenizer).encode(), digest_size=16)
-    splits = {}
-    for number, name in enumerate(SPLITS):
-        writer = SplitWriter(out / f"{name}.arrow", len(tokenizer), True)
-        for s, w, label in rows:
-            if s == number:
-                writer.append(np.array(tokenizer.encode_words(w)), np.array([len(w)]), np.array([label]))
-        digest.update(writer.close().encode())
-        splits[name] = {"sentences": writer.sentences, "tokens": writer.tokens}
-    info = {"hash": digest.hexdigest(), "vocab_size": len(tokenizer), "labels": found.label_names, "splits": splits,
-            "settings": {"lowercase": True}}
-    (out / "corpus.json").write_text(json.dumps(info, indent=1))
+def prepare(
+    source: str,
+    out: Path,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    header: bool = True,
+    sentence_separator: str | None = None,
+    min_words: int = 5,
+    max_words: int = 30,
+    vocabulary: int = 20_000,
+    bpe: bool = False,
+    lowercase: bool = True,
+    splits: tuple[float, float, float] = (0.90, 0.05, 0.05),
+    skip_invalid: bool = False,
+    force: bool = False,
+    show_progress: bool = True,
+) -> Corpus:
+    """Prepare a corpus for training.
+
+    Args:
+        source: `wordnet` (its definitions), `wordnet:examples`, `hf:NAME[:SPLIT]`, or the path of a file or folder: text
+            (one sentence a line), csv, tsv, jsonl or parquet, each perhaps compressed (.gz, .xz, .zst). Files of a folder
+            whose names begin with train, valid and test are kept as these splits.
+        out: the folder to make; it appears whole or not at all.
+        text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one.
+        label_column: the column of a table that holds the classes, if any.
+        split_column: the column of a table that says train, valid or test, if any.
+        header: whether csv and tsv files name their columns in their first row; else they are called 1, 2, 3.
+        sentence_separator: cut each text into several sentences here (`\\t` is a tab).
+        min_words: shortest sentence kept, in words.
+        max_words: longest sentence kept, in words.
+        vocabulary: size of the vocabulary, the four special words included; the most common words of the training split.
+        bpe: learn byte pairs inside words instead of a list of words.
+        lowercase: lower-case all text.
+        splits: shares of train, valid and test, where the source has no splits of its own. A split that the source lacks
+            is taken from its training split.
+        skip_invalid: leave out, and count, lines that are not UTF-8 text, instead of stopping at the first.
+        force: replace the folder if it holds a corpus.
+        show_progress: draw a progress bar, if standard error is a terminal.
+
+    Returns:
+        The corpus, opened.
+
+    Raises:
+        UserError: the source cannot be read, nothing of it is left, or the folder cannot be written.
+    """
+    _check(min_words, max_words, vocabulary, bpe, splits)
+    columns = Columns(text_column, label_column, split_column, header)
+    separator = None if not sentence_separator else sentence_separator.replace("\\t", "\t")
+    found = find_source(source, columns, separator)
+    settings = {
+        "min_words": min_words,
+        "max_words": max_words,
+        "vocabulary": vocabulary,
+        "bpe": bpe,
+        "lowercase": lowercase,
+        "splits": list(splits),
+        "sentence_separator": separator,
+    }
+    with new_folder(Path(out), force, "corpus.json") as work, progress(show_progress) as steps:
+        given = splits_said(found, skip_invalid) if found.given is None else found.given
+        rules = Rules(min_words, max_words, lowercase, splits, given, skip_invalid)
+        tally = _count(found, rules, work, steps)
+        _check_tally(tally, source)
+        labels = (found.label_names or _sorted(tally.labels)) if found.labelled else None
+        tokenizer = _tokenizer(found, rules, tally, vocabulary, bpe, steps)
+        tokenizer.save(work / "tokenizer.json")
+        written, content = _encode(found, rules, tokenizer, labels, work, steps, tally.kept)
+        digest = hashlib.blake2b(digest_size=16)
+        for item in (json.dumps([_FORMAT, settings, labels], sort_keys=True), dump(tokenizer), *content):
+            digest.update(item.encode() + b"\0")
+        info = {
+            "format": _FORMAT,
+            "hash": digest.hexdigest(),
+            "source": source,
+            "settings": settings,
+            "given_splits": [SPLITS[i] for i in sorted(given)],
+            "vocab_size": len(tokenizer),
+            "labels": labels,
+            "splits": written,
+            "skipped": dict(sorted((found.skipped | tally.skipped).items())),
+        }
+        text = json.dumps(info, indent=1, ensure_ascii=False) + "\n"
+        (work / "corpus.json").write_text(text, encoding="utf-8")
+    return Corpus.open(out)
+
+
+class _Tally:
+    """What the first run finds: counts of words, labels, lines kept, and lines skipped by reason."""
+
+    def __init__(self, folder: Path) -> None:
+        self.words = WordCounts(folder)
+        self.labels: set[str] = set()
+        self.skipped: Counter[str] = Counter()
+        self.kept = self.read = self.training = 0
+
+
+def _check(
+    min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: tuple[float, float, float]
+) -> None:
+    if not 1 <= min_words <= max_words:
+        raise UserError(f"Sentences of {min_words} to {max_words} words: give bounds with 1 <= min_words <= max_words.")
+    least = len(SPECIAL) + (256 if bpe else 1)
+    if vocabulary < least:
+        raise UserError(f"A vocabulary of {vocabulary} is too small: give at least {least}.")
+    if len(splits) != 3 or min(splits) < 0 or splits[0] == 0 or abs(sum(splits) - 1) > 1e-6:
+        raise UserError(f"Splits {splits} are not three shares that add up to 1, the first above 0.")
+
+
+def _count(found: Source, rules: Rules, folder: Path, steps: Steps) -> _Tally:
+    """The first run."""
+    tally = _Tally(folder)
+    done = steps.step("counting words")
+    for batch in run(tallied(found, rules)):
+        tally.read += len(batch)
+        for reason in pc.value_counts(batch.column("skipped")).to_pylist():
+            if reason["values"] is not None:
+                tally.skipped[reason["values"]] += reason["counts"]
+        kept = batch.filter(pc.is_null(batch.column("skipped")))
+        tally.kept += len(kept)
+        if found.labelled:
+            tally.labels.update(kept.column("label").unique().drop_null().to_pylist())
+            if len(tally.labels) > _MOST_LABELS:
+                raise UserError(f"The label column holds more than {_MOST_LABELS} classes: is it one of labels?")
+        training = kept.filter(pc.equal(kept.column("split"), 0))
+        tally.training += len(training)
+        tally.words.add(training.column("words").flatten())
+        done(len(batch))
+    return tally
+
+
+def _check_tally(tally: _Tally, source: str) -> None:
+    if tally.read == 0:
+        raise UserError(f"{source} is empty: it holds no lines.")
+    if tally.training == 0:
+        why = "; ".join(f"{count} {reason}" for reason, count in tally.skipped.most_common())
+        left = f"Nothing of {source} is left" if tally.kept == 0 else f"No training sentence of {source} is left"
+        raise UserError(f"{left} of {tally.read} lines ({why or 'none skipped'}): check the source and the bounds.")
+
+
+def _sorted(labels: set[str]) -> list[str]:
+    """By number if all are whole numbers, else by code point."""
+    if all(label.isdecimal() for label in labels):
+        return sorted(labels, key=lambda label: (int(label), label))
+    return sorted(labels)
+
+
+def _tokenizer(
+    found: Source, rules: Rules, tally: _Tally, vocabulary: int, bpe: bool, steps: Steps
+) -> Tokenizer:
+    if not bpe:
+        best = tally.words.most_common(vocabulary - len(SPECIAL))
+        return Tokenizer.of_words((word for word, _ in best), rules.lowercase)
+    done = steps.step("learning byte pairs", tally.kept)
+
+    def sentences() -> Any:
+        for batch in run(kept_words(found, rules)):
+            training = batch.filter(pc.equal(batch.column("split"), 0)).column("words")
+            yield from pc.binary_join(training, pa.scalar(" ", pa.large_string())).to_pylist()
+            done(len(batch))
+
+    return Tokenizer.train_bpe(sentences(), vocabulary, rules.lowercase)
+
+
+def _encode(
+    found: Source,
+    rules: Rules,
+    tokenizer: Tokenizer,
+    labels: list[str] | None,
+    folder: Path,
+    steps: Steps,
+    total: int,
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The second run: writes the splits; returns their counts and the hashes of their content."""
+    writers = [SplitWriter(folder / f"{name}.arrow", len(tokenizer), labels is not None) for name in SPLITS]
+    unknown = [0, 0, 0]
+    names = None if labels is None else pa.array(labels, pa.large_string())
+    done = steps.step("encoding", total)
+    for batch in run(encoded(found, rules, tokenizer)):
+        for number, writer in enumerate(writers):
+            own = batch.filter(pc.equal(batch.column("split"), number))
+            ids = own.column("ids")
+            flat = ids.flatten().to_numpy()
+            classes = None
+            if names is not None:
+                classes = pc.fill_null(pc.index_in(own.column("label"), names), -1).to_numpy()
+            writer.append(flat, pc.list_value_length(ids).to_numpy(), classes)
+            unknown[number] += int((flat == UNK).sum())
+        done(len(batch))
+    content = [writer.close() for writer in writers]
+    counts: dict[str, dict[str, Any]] = {}
+    for name, writer, missed in zip(SPLITS, writers, unknown, strict=True):
+        coverage = 1 - missed / writer.tokens if writer.tokens else None
+        counts[name] = {
+            "sentences": writer.sentences,
+            "tokens": writer.tokens,
+            "unknown": missed,
+            "coverage": coverage,
+        }
+    return counts, content

@@ -19,8 +19,6 @@ from undersong.data import words as rule
 from undersong.data.batch import SPECIAL, UNK
 from undersong.errors import UserError
 
-_START = "\u0120"  # how the byte alphabet of `tokenizers` writes a space: it opens each word
-
 
 class Tokenizer:
     """Turns text into ids and back.
@@ -34,7 +32,7 @@ class Tokenizer:
         self.inner, self.lowercase = inner, lowercase
         self.is_bpe = isinstance(inner.model, models.BPE)
         self.vocab: dict[str, int] = inner.get_vocab()
-        self._names = [name for name, _ in sorted(self.vocab.items(), key=lambda item: item[1])]
+        self.names = [name for name, _ in sorted(self.vocab.items(), key=lambda item: item[1])]
 
     @staticmethod
     def of_words(vocabulary: Iterable[str], lowercase: bool = True) -> "Tokenizer":
@@ -48,10 +46,17 @@ class Tokenizer:
         return Tokenizer(inner, lowercase)
 
     @staticmethod
-    def train_bpe(sentences: Iterable[Sequence[str]], size: int, lowercase: bool = True) -> "Tokenizer":
-        """A byte-pair tokenizer of at most ``size`` pieces, learned from sentences given as lists of words."""
+    def train_bpe(sentences: Iterable[str], size: int, lowercase: bool = True) -> "Tokenizer":
+        """A byte-pair tokenizer, learned from sentences whose words are joined by single spaces.
+
+        Args:
+            sentences: already lower-cased, if ``lowercase``.
+            size: number of pieces, the four special ones and the 256 bytes included.
+            lowercase: what to do to a text to be encoded.
+        """
+        to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)
         inner = tokenizers.Tokenizer(models.BPE())
-        inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        inner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(" ", "removed"), to_bytes])
         inner.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=size,
@@ -59,11 +64,9 @@ class Tokenizer:
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-        inner.train_from_iterator((" " + word for sentence in sentences for word in sentence), trainer)
+        inner.train_from_iterator(sentences, trainer)
         inner.normalizer = normalizers.Lowercase() if lowercase else None  # type: ignore[assignment]
-        inner.pre_tokenizer = pre_tokenizers.Sequence(
-            [_word_rule(), pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)]
-        )
+        inner.pre_tokenizer = pre_tokenizers.Sequence([_word_rule(), to_bytes])
         return Tokenizer(inner, lowercase)
 
     @staticmethod
@@ -83,7 +86,7 @@ class Tokenizer:
         self.inner.save(str(path))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without start or end."""
@@ -106,13 +109,13 @@ class Tokenizer:
         kept = [i for i in ids if i >= len(SPECIAL) or i == UNK]
         if self.is_bpe:
             return rule.join("".join(self._bytes(kept)).split())
-        return rule.join([self._names[i] for i in kept])
+        return rule.join([self.names[i] for i in kept])
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """Each id as its word or piece; a piece that opens a word starts with a space."""
         if self.is_bpe:
             return [self.inner.decode([i], skip_special_tokens=False) for i in ids]
-        return [self._names[i] for i in ids]
+        return [self.names[i] for i in ids]
 
     def marked(self, text: str) -> list[str]:
         """The words of a text, those the vocabulary lacks as ``<unk:word>``."""

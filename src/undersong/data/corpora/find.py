@@ -1,0 +1,112 @@
+"""From the name of a source, as typed, to the source: ``wordnet``, ``hf:NAME``, a file or a folder.
+
+Knows nothing of what is done with it.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from undersong.data.corpora.hub import hub_source
+from undersong.data.corpora.lines import read_lines
+from undersong.data.corpora.opening import COMPRESSED, kind_of
+from undersong.data.corpora.source import BY_HASH, SPLIT_NAMES, Part, Source, sentences
+from undersong.data.corpora.tables import Columns, read_csv, read_jsonl, read_parquet
+from undersong.data.corpora.wordnet import wordnet_source
+from undersong.errors import UserError
+
+Reader = Callable[[Path, Columns, int], Iterator[pa.RecordBatch]]
+
+_TABLES: dict[str, Reader] = {
+    ".csv": read_csv, ".tsv": read_csv,
+    ".jsonl": read_jsonl, ".ndjson": read_jsonl, ".json": read_jsonl,
+    ".parquet": read_parquet, ".pq": read_parquet,
+}  # fmt: skip
+_TEXTS = (".txt", ".text", "")
+
+
+def find_source(name: str, columns: Columns, separator: str | None = None) -> Source:
+    """The source of that name.
+
+    Args:
+        name: ``wordnet``, ``wordnet:examples``, ``hf:NAME[:SPLIT]``, or the path of a file or folder.
+        columns: which columns of a table hold what.
+        separator: where a text is cut into several sentences, or None.
+
+    Raises:
+        UserError: there is no such source.
+    """
+    if name in ("wordnet", "wordnet:definitions", "wordnet:examples"):
+        found = wordnet_source(examples=name == "wordnet:examples")
+    elif name.startswith("hf:"):
+        found = hub_source(name.removeprefix("hf:"), columns)
+    elif Path(name).is_dir():
+        found = _folder(Path(name), columns)
+    elif Path(name).is_file():
+        found = _files([(Path(name), BY_HASH)], columns, {})
+    else:
+        raise UserError(
+            f"There is no source {name!r}: give a file, a folder, `wordnet`, `wordnet:examples` or `hf:NAME[:SPLIT]`."
+        )
+    if separator is None:
+        return found
+    parts = [Part(part.name, partial(_cut, part, separator), part.unit) for part in found.parts]
+    return Source(parts, found.labelled, found.label_names, found.given, found.skipped)
+
+
+def _cut(part: Part, separator: str) -> Iterator[pa.RecordBatch]:
+    return (sentences(batch, separator) for batch in part.read())
+
+
+def _folder(folder: Path, columns: Columns) -> Source:
+    """All files of a folder and its subfolders; train, valid and test files are kept as splits."""
+    # By code point of the path inside the folder, so that the order is the same on every machine.
+    inside = sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix())
+    hidden = [path for path in inside if any(name.startswith(".") for name in path.relative_to(folder).parts)]
+    files = [path for path in inside if path.is_file() and path not in set(hidden)]
+    known = [path for path in files if kind_of(path) in (*_TABLES, ".txt", ".text")]
+    if not known:
+        raise UserError(
+            f"{folder} holds no corpus: it has no file ending in {', '.join(('.txt', *_TABLES))} (or such a file with "
+            f"{', '.join(COMPRESSED)} after it)."
+        )
+    skipped = {"file of unknown kind": len(files) - len(known)} if len(files) > len(known) else {}
+    splits = [_split_in(path) for path in known]
+    if any(split is not None for split in splits) and None in splits:
+        odd = known[splits.index(None)]
+        raise UserError(
+            f"{folder} holds files named after splits, but {odd.relative_to(folder)} is none of train, valid, test: "
+            f"rename it or move it away."
+        )
+    numbered = [(path, BY_HASH if split is None else split) for path, split in zip(known, splits, strict=True)]
+    if {split for _, split in numbered} == {0}:  # a lone training file is not a division into splits
+        numbered = [(path, BY_HASH) for path, _ in numbered]
+    return _files(numbered, columns, skipped)
+
+
+def _split_in(path: Path) -> int | None:
+    """The split a file's name begins with: ``train.txt``, ``valid-00.csv.gz``, ``test_2.jsonl``."""
+    stem = path.name.lower().split(".", 1)[0]
+    return SPLIT_NAMES.get(stem.replace("_", "-").split("-", 1)[0])
+
+
+def _files(files: list[tuple[Path, int]], columns: Columns, skipped: dict[str, int]) -> Source:
+    parts = []
+    tables = 0
+    for path, split in files:
+        reader = _TABLES.get(kind_of(path))
+        tables += reader is not None
+        if reader is None:
+            parts.append(Part(str(path), partial(read_lines, path, split)))
+        else:
+            unit = "line" if reader is read_jsonl else "row"
+            parts.append(Part(str(path), partial(reader, path, columns, split), unit))
+    if not tables and (columns.text or columns.label or columns.split):
+        raise UserError(
+            f"{files[0][0]} is read as plain text, which has no columns: leave out --text_column, --label_column and "
+            f"--split_column, or name the file .csv, .tsv, .jsonl or .parquet."
+        )
+    given = None if columns.split else frozenset(split for _, split in files if split != BY_HASH)
+    return Source(parts, columns.label is not None, None, given, skipped)

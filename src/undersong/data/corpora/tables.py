@@ -1,0 +1,205 @@
+"""Tables: csv, tsv, jsonl and parquet files, with a column of texts and perhaps ones of labels and of splits.
+
+csv is quoted as in RFC 4180; tsv is not quoted at all, so that a stray quotation mark in a sentence does no harm.
+
+Knows nothing of words.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as papq
+
+from undersong.data.corpora.opening import opened, seekable
+from undersong.data.corpora.source import BLOCK, BY_HASH, SPLIT_NAMES, of_rows, record_batch
+from undersong.errors import UserError
+
+_CSV_BLOCK = 1 << 24  # bytes; a row must fit
+_USUAL = ("text", "sentence")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns hold what.
+
+    Attributes:
+        text: the sentence; None for the usual names, ``text`` and ``sentence``, or the only column.
+        label: the class, or None.
+        split: ``train``, ``valid`` or ``test`` (or their usual synonyms), or None.
+        header: whether a csv or tsv file names its columns in its first row; if not, they are called 1, 2, 3.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    split: str | None = None
+    header: bool = True
+
+    def text_in(self, names: Sequence[str], where: str) -> str:
+        """The column of texts among a table's columns.
+
+        Raises:
+            UserError: a column is missing, or it is not clear which one holds the text.
+        """
+        for wanted, option in ((self.text, "text_column"), (self.label, "label_column"), (self.split, "split_column")):
+            if wanted is not None and wanted not in names:
+                raise UserError(
+                    f"{where} has no column {wanted!r}; its columns are {', '.join(map(repr, names))}: "
+                    f"give one of them with --{option}."
+                )
+        if self.text is not None:
+            return self.text
+        usual = [name for name in _USUAL if name in names] or (list(names) if len(names) == 1 else [])
+        if not usual:
+            raise UserError(
+                f"{where} has columns {', '.join(map(repr, names))}: say which holds the text with --text_column."
+            )
+        return usual[0]
+
+
+def table_batch(
+    table: pa.Table | pa.RecordBatch, columns: Columns, text: str, first: int, split: int, where: str
+) -> pa.RecordBatch:
+    """Lines from some rows of a table, the first of which is row number ``first``."""
+    labels = None if columns.label is None else _plain(table.column(columns.label)).cast(pa.large_string())
+    splits: pa.Array | int = split
+    if columns.split is not None:
+        splits = splits_of(_plain(table.column(columns.split)).to_pylist(), where)
+    rows = pa.array(np.arange(first, first + len(table)))
+    values = _plain(table.column(text))
+    if not _is_textual(values.type):
+        raise UserError(f"{where}: column {text!r} holds {values.type}, not text: give another with --text_column.")
+    return record_batch(values.cast(pa.large_binary()), rows, labels, splits)
+
+
+def _is_textual(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return pa.types.is_null(kind) or any(test(kind) for test in tests)
+
+
+def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
+
+
+def splits_of(names: Sequence[Any], where: str) -> pa.Array:
+    """Numbers of splits from their names; an empty name leaves the line to the hash.
+
+    Raises:
+        UserError: a name is none of the usual ones.
+    """
+    numbers = {name: SPLIT_NAMES.get(str(name).strip().lower()) for name in set(names) if name not in (None, "")}
+    for name, number in numbers.items():
+        if number is None:
+            raise UserError(f"{where}: {name!r} in the split column is none of {', '.join(SPLIT_NAMES)}.")
+    return pa.array([numbers.get(name, BY_HASH) for name in names], pa.int8())
+
+
+def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
+    """The rows of a csv or tsv file (by its name)."""
+    tabs = ".tsv" in path.suffixes
+    parse = pacsv.ParseOptions(
+        delimiter="\t" if tabs else ",", quote_char=False if tabs else '"', newlines_in_values=not tabs
+    )
+    names = _header(path, parse, columns.header)
+    if not names:
+        return
+    text = columns.text_in(names, str(path))
+    used = [name for name in (text, columns.label, columns.split) if name is not None]
+    kinds = {name: pa.large_string() for name in used} | {text: pa.large_binary()}
+    convert = pacsv.ConvertOptions(include_columns=used, column_types=kinds, strings_can_be_null=False)
+    skip = {"skip_rows": 1} if columns.header else {}
+    reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, column_names=names, **skip)
+    first = 2 if columns.header else 1
+    with opened(path) as file:
+        try:
+            with pacsv.open_csv(file, reading, parse, convert) as reader:
+                for block in reader:
+                    for start in range(0, len(block), BLOCK):
+                        rows = block.slice(start, BLOCK)
+                        yield table_batch(rows, columns, text, first, split, str(path))
+                        first += len(rows)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return
+            raise UserError(f"{path} is not a good table after row {first - 1}: {error}.") from error
+
+
+def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
+    """Names of the columns; none if the file is empty."""
+    reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, autogenerate_column_names=not header)
+    with opened(path) as file:
+        start = file.read(_CSV_BLOCK)
+    line = start.lstrip(b"\xef\xbb\xbf")
+    if not line.strip():
+        return []
+    row, _, _ = line.partition(b"\n")
+    try:
+        names = pacsv.read_csv(pa.BufferReader(row + b"\n"), reading, parse).column_names
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise UserError(f"{path}, row 1, is not the header of a table: {error}.") from error
+    return names if header else [str(i + 1) for i in range(len(names))]
+
+
+def read_jsonl(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
+    """The objects of a file of JSON lines."""
+    with opened(path) as file:
+        rows = list[tuple[int, str | None, str | None]]()
+        splits = list[Any]()
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                rows.append((number, None, None))
+                splits.append(None)
+            else:
+                text, label, of = _object(line, columns, f"{path}, line {number}")
+                rows.append((number, text, label))
+                splits.append(of)
+            if len(rows) == BLOCK:
+                yield _jsonl_block(rows, splits, columns, split, str(path))
+                rows, splits = [], []
+        if rows:
+            yield _jsonl_block(rows, splits, columns, split, str(path))
+
+
+def _jsonl_block(
+    rows: list[tuple[int, str | None, str | None]], splits: list[Any], columns: Columns, split: int, where: str
+) -> pa.RecordBatch:
+    (batch,) = of_rows(rows, split)
+    if columns.split is None:
+        return batch
+    return batch.set_column(2, batch.schema.field("split"), splits_of(splits, where))
+
+
+def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str | None, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{where} is not JSON ({error}): a .jsonl file holds one object a line.") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{where} holds no JSON object: write each sentence as {{\"text\": \"...\"}}.")
+    text = found[columns.text_in(list(found), where)]
+    if text is not None and not isinstance(text, str):
+        raise UserError(f"{where}: the text is {type(text).__name__}, not a string: give another with --text_column.")
+    label = None if columns.label is None else found[columns.label]
+    name = None if label is None else label if isinstance(label, str) else json.dumps(label)
+    return text, name, None if columns.split is None else found[columns.split]
+
+
+def read_parquet(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
+    """The rows of a parquet file."""
+    with seekable(path) as file:
+        try:
+            table = papq.ParquetFile(pa.PythonFile(file), memory_map=False)
+        except pa.ArrowInvalid as error:
+            raise UserError(f"{path} is not a parquet file ({error}).") from error
+        text = columns.text_in(table.schema_arrow.names, str(path))
+        used = [name for name in (text, columns.label, columns.split) if name is not None]
+        first = 1
+        for rows in table.iter_batches(BLOCK, columns=list(dict.fromkeys(used))):
+            yield table_batch(rows, columns, text, first, split, str(path))
+            first += len(rows)

@@ -1,0 +1,89 @@
+"""A folder that appears whole or not at all.
+
+It is filled under another name beside its place, brought to the disk, and renamed; whatever goes wrong before that
+removes it. Knows nothing of what is in it.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from undersong.errors import UserError
+
+
+@contextmanager
+def new_folder(out: Path, force: bool, mark: str) -> Iterator[Path]:
+    """A temporary folder to fill, which becomes ``out`` when the block ends well.
+
+    Args:
+        out: the folder to make.
+        force: replace it if it exists.
+        mark: a file in it by which ours is known; nothing else is ever replaced.
+
+    Raises:
+        UserError: it exists, cannot be made, or the disk is full.
+    """
+    _refuse(out, force, mark)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    except OSError as error:
+        raise UserError(f"Cannot make {out}: {error.strerror}. Choose another --out.") from error
+    try:
+        yield work
+        _sync(work)
+        work.chmod(0o755)
+        _replace(work, out)
+        _sync_one(out.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UserError(
+                f"The disk is full: {out} was not written, and nothing is left behind. Free some space, or choose "
+                f"another --out."
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _refuse(out: Path, force: bool, mark: str) -> None:
+    if not out.exists() and not out.is_symlink():
+        return
+    if not force:
+        raise UserError(f"{out} exists: choose another --out, or replace it with --force=true.")
+    if not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
+        raise UserError(f"{out} exists and is not a prepared corpus (no {mark} in it), so it is not replaced.")
+
+
+def _replace(work: Path, out: Path) -> None:
+    """Rename; what was there before is moved aside first, since a full folder cannot be renamed over."""
+    if not out.exists():
+        work.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
+    out.rename(old / "was")
+    try:
+        work.rename(out)
+    except OSError:
+        (old / "was").rename(out)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.iterdir():
+        _sync_one(path)
+    _sync_one(folder)
+
+
+def _sync_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
