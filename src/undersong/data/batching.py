@@ -30,9 +30,7 @@ class Batches:
         ValueError: both bounds are given, or a bound is not positive.
     """
 
-    def __init__(
-        self, split: Split, sentences: int | None = None, tokens: int | None = None, seed: int = 0
-    ) -> None:
+    def __init__(self, split: Split, sentences: int | None = None, tokens: int | None = None, seed: int = 0) -> None:
         if sentences is not None and tokens is not None:
             raise ValueError("Batches are bounded by sentences or by tokens, not by both: give one of them.")
         if (sentences is not None and sentences < 1) or (tokens is not None and tokens < 1):

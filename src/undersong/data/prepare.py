@@ -1,7 +1,7 @@
 """From a source of sentences to a corpus ready for training: count words, choose a vocabulary, encode, store.
 
-Two runs of one query, each streaming: the first counts, the second encodes (with byte pairs a run between them learns the
-pairs). Only the counts of distinct words are ever held.
+Two runs of one query, each streaming: the first counts, the second encodes (with byte pairs a run between them learns
+the pairs). Only the counts of distinct words are ever held.
 
 Knows nothing of models.
 """
@@ -20,9 +20,10 @@ from undersong.data.corpora.find import find_source
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.counting import WordCounts
+from undersong.data.encoding import PieceEncoder, WordEncoder
 from undersong.data.output import new_folder
 from undersong.data.progress import Steps, progress
-from undersong.data.query import Rules, encoded, kept_words, run, splits_said, tallied
+from undersong.data.query import Gate, Rules, encoded, lines, run, splits_said
 from undersong.data.store import SPLITS, Corpus
 from undersong.data.tokens import Tokenizer, dump
 from undersong.data.writer import SplitWriter
@@ -53,9 +54,9 @@ def prepare(
     """Prepare a corpus for training.
 
     Args:
-        source: `wordnet` (its definitions), `wordnet:examples`, `hf:NAME[:SPLIT]`, or the path of a file or folder: text
-            (one sentence a line), csv, tsv, jsonl or parquet, each perhaps compressed (.gz, .xz, .zst). Files of a folder
-            whose names begin with train, valid and test are kept as these splits.
+        source: `wordnet` (its definitions), `wordnet:examples`, `hf:NAME[:SPLIT]`, or the path of a file or folder:
+            text (one sentence a line), csv, tsv, jsonl or parquet, each perhaps compressed (.gz, .xz, .zst). Files of a
+            folder whose names begin with train, valid and test are kept as these splits.
         out: the folder to make; it appears whole or not at all.
         text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one.
         label_column: the column of a table that holds the classes, if any.
@@ -64,11 +65,12 @@ def prepare(
         sentence_separator: cut each text into several sentences here (`\\t` is a tab).
         min_words: shortest sentence kept, in words.
         max_words: longest sentence kept, in words.
-        vocabulary: size of the vocabulary, the four special words included; the most common words of the training split.
+        vocabulary: size of the vocabulary, the four special words included; the most common words of the training
+            split.
         bpe: learn byte pairs inside words instead of a list of words.
         lowercase: lower-case all text.
-        splits: shares of train, valid and test, where the source has no splits of its own. A split that the source lacks
-            is taken from its training split.
+        splits: shares of train, valid and test, where the source has no splits of its own. A split that the source
+            lacks is taken from its training split.
         skip_invalid: leave out, and count, lines that are not UTF-8 text, instead of stopping at the first.
         force: replace the folder if it holds a corpus.
         show_progress: draw a progress bar, if standard error is a terminal.
@@ -100,7 +102,7 @@ def prepare(
         labels = (found.label_names or _sorted(tally.labels)) if found.labelled else None
         tokenizer = _tokenizer(found, rules, tally, vocabulary, bpe, steps)
         tokenizer.save(work / "tokenizer.json")
-        written, content = _encode(found, rules, tokenizer, labels, work, steps, tally.kept)
+        written, content = _encode(found, rules, tokenizer, labels, work, steps, tally.read)
         digest = hashlib.blake2b(digest_size=16)
         for item in (json.dumps([_FORMAT, settings, labels], sort_keys=True), dump(tokenizer), *content):
             digest.update(item.encode() + b"\0")
@@ -130,9 +132,7 @@ class _Tally:
         self.kept = self.read = self.training = 0
 
 
-def _check(
-    min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: tuple[float, float, float]
-) -> None:
+def _check(min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: tuple[float, float, float]) -> None:
     if not 1 <= min_words <= max_words:
         raise UserError(f"Sentences of {min_words} to {max_words} words: give bounds with 1 <= min_words <= max_words.")
     least = len(SPECIAL) + (256 if bpe else 1)
@@ -146,7 +146,8 @@ def _count(found: Source, rules: Rules, folder: Path, steps: Steps) -> _Tally:
     """The first run."""
     tally = _Tally(folder)
     done = steps.step("counting words")
-    for batch in run(tallied(found, rules)):
+    gate = Gate()
+    for batch in run(lines(found, rules, gate), gate):
         tally.read += len(batch)
         for reason in pc.value_counts(batch.column("skipped")).to_pylist():
             if reason["values"] is not None:
@@ -157,11 +158,16 @@ def _count(found: Source, rules: Rules, folder: Path, steps: Steps) -> _Tally:
             tally.labels.update(kept.column("label").unique().drop_null().to_pylist())
             if len(tally.labels) > _MOST_LABELS:
                 raise UserError(f"The label column holds more than {_MOST_LABELS} classes: is it one of labels?")
-        training = kept.filter(pc.equal(kept.column("split"), 0))
+        training = _of_split(batch, 0)
         tally.training += len(training)
         tally.words.add(training.column("words").flatten())
         done(len(batch))
     return tally
+
+
+def _of_split(batch: pa.RecordBatch, split: int) -> pa.RecordBatch:
+    """The lines kept that belong to a split."""
+    return batch.filter(pc.and_(pc.is_null(batch.column("skipped")), pc.equal(batch.column("split"), split)))
 
 
 def _check_tally(tally: _Tally, source: str) -> None:
@@ -180,17 +186,16 @@ def _sorted(labels: set[str]) -> list[str]:
     return sorted(labels)
 
 
-def _tokenizer(
-    found: Source, rules: Rules, tally: _Tally, vocabulary: int, bpe: bool, steps: Steps
-) -> Tokenizer:
+def _tokenizer(found: Source, rules: Rules, tally: _Tally, vocabulary: int, bpe: bool, steps: Steps) -> Tokenizer:
     if not bpe:
         best = tally.words.most_common(vocabulary - len(SPECIAL))
         return Tokenizer.of_words((word for word, _ in best), rules.lowercase)
-    done = steps.step("learning byte pairs", tally.kept)
+    done = steps.step("learning byte pairs", tally.read)
 
     def sentences() -> Any:
-        for batch in run(kept_words(found, rules)):
-            training = batch.filter(pc.equal(batch.column("split"), 0)).column("words")
+        gate = Gate()
+        for batch in run(lines(found, rules, gate), gate):
+            training = _of_split(batch, 0).column("words")
             yield from pc.binary_join(training, pa.scalar(" ", pa.large_string())).to_pylist()
             done(len(batch))
 
@@ -211,9 +216,11 @@ def _encode(
     unknown = [0, 0, 0]
     names = None if labels is None else pa.array(labels, pa.large_string())
     done = steps.step("encoding", total)
-    for batch in run(encoded(found, rules, tokenizer)):
+    encoder = PieceEncoder(tokenizer) if tokenizer.is_bpe else WordEncoder(tokenizer)
+    gate = Gate()
+    for batch in run(encoded(found, rules, encoder, gate), gate):
         for number, writer in enumerate(writers):
-            own = batch.filter(pc.equal(batch.column("split"), number))
+            own = _of_split(batch, number)
             ids = own.column("ids")
             flat = ids.flatten().to_numpy()
             classes = None

@@ -30,6 +30,12 @@ class Steps:
 def progress(shown: bool = True) -> Iterator[Steps]:
     """Bars that are cleared away at the end; nothing is drawn unless standard error is a terminal."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bars:
         yield Steps(bars)

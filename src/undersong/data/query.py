@@ -1,13 +1,15 @@
 """The query that every preparation runs: lines to words, their split, and why a line is left out.
 
 Written for `daft`, so that it runs embedded here or on a Ray cluster. Its columns are ``words`` (list of strings),
-``split`` (0 train, 1 valid, 2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines kept).
-The split of a line is ``xxh64`` of its words joined by spaces: the same words always fall into the same split.
+``split`` (0 train, 1 valid, 2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines
+kept). The split of a line is ``xxh64`` of its words joined by spaces: the same words always fall into the same split.
 
-Three things are tuned: steps of 8192 lines keep memory flat, functions hand back Arrow's own lists (Python lists are slow
-and grow), and errors travel as rows (an exception would arrive as daft's own, without its kind).
+Three things are tuned: steps of 8192 lines keep memory flat, functions hand back Arrow's own lists (Python lists are
+slow and grow), and errors travel as rows (an exception would arrive as daft's own, without its kind). Lines left out
+stay in the result, marked, so that whoever counts the result knows how far the query is.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +24,8 @@ from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
 
 from undersong.data.corpora.source import BY_HASH, SCHEMA, Part, Source, checked, record_batch
-from undersong.data.encoding import PieceEncoder, WordEncoder
+from undersong.data.encoding import Encoder
 from undersong.data.splitting import split_words
-from undersong.data.tokens import Tokenizer
 from undersong.errors import UserError
 
 FAILED = -2  # the split of a row that carries an error in place of a sentence
@@ -51,11 +52,39 @@ class Rules:
     skip_invalid: bool
 
 
-class _Lines(DataSource):
-    """A source's parts as daft reads them, in their order."""
+class Gate:
+    """Holds a source back while the query is too far behind it.
 
-    def __init__(self, source: Source, skip_invalid: bool) -> None:
-        self.source, self.skip_invalid = source, skip_invalid
+    daft (0.7) reads a source written in Python to its end, however slowly the rest of the query follows, so that a
+    corpus would be held in memory. The gate counts lines read and lines that have left the query. It gives way after a
+    second without movement: a query that waits for more lines to fill a step must never wait for ever.
+    """
+
+    def __init__(self, ahead: int = 12 * STEP) -> None:
+        self.ahead, self.read, self.done = ahead, 0, 0
+
+    async def enter(self, lines: int) -> None:
+        """Wait until that many lines may be read."""
+        last, waited = self.done, 0.0
+        while self.read - self.done > self.ahead and waited < 1.0:
+            await asyncio.sleep(0.002)
+            waited = waited + 0.002 if self.done == last else 0.0
+            last = self.done
+        self.read += lines
+
+
+class _Lines(DataSource):
+    """A source's parts as daft reads them, in their order.
+
+    Args:
+        source: the parts.
+        skip_invalid: mark lines that are not text as skipped.
+        gate: where the query runs in this process, holds it back; all parts are then one task. Without it each part is
+            a task of its own, for a cluster.
+    """
+
+    def __init__(self, source: Source, skip_invalid: bool, gate: Gate | None) -> None:
+        self.source, self.skip_invalid, self.gate = source, skip_invalid, gate
 
     @property
     def name(self) -> str:
@@ -66,13 +95,16 @@ class _Lines(DataSource):
         return daft.Schema.from_pyarrow_schema(SCHEMA)
 
     async def get_tasks(self, pushdowns: Any) -> AsyncIterator[DataSourceTask]:
+        if self.gate is not None:
+            yield _Parts(self.source.parts, self.skip_invalid, self.gate)
+            return
         for part in self.source.parts:
-            yield _Part(part, self.skip_invalid)
+            yield _Parts([part], self.skip_invalid, None)
 
 
-class _Part(DataSourceTask):
-    def __init__(self, part: Part, skip_invalid: bool) -> None:
-        self.part, self.skip_invalid = part, skip_invalid
+class _Parts(DataSourceTask):
+    def __init__(self, parts: list[Part], skip_invalid: bool, gate: Gate | None) -> None:
+        self.parts, self.skip_invalid, self.gate = parts, skip_invalid, gate
 
     @property
     def schema(self) -> daft.Schema:
@@ -80,8 +112,11 @@ class _Part(DataSourceTask):
 
     async def read(self) -> AsyncIterator[RecordBatch]:
         try:
-            for batch in self.part.read():
-                yield _to_daft(checked(self.part, batch, self.skip_invalid))
+            for part in self.parts:
+                for batch in part.read():
+                    if self.gate is not None:
+                        await self.gate.enter(len(batch))
+                    yield _to_daft(checked(part, batch, self.skip_invalid))
         except UserError as error:
             yield _to_daft(failure(str(error)))
 
@@ -96,7 +131,7 @@ def failure(message: str) -> pa.RecordBatch:
     return record_batch(text, row, None, FAILED, pa.array([message], pa.large_string()))
 
 
-def lines(source: Source, rules: Rules) -> daft.DataFrame:
+def lines(source: Source, rules: Rules, gate: Gate | None = None) -> daft.DataFrame:
     """The query over a source's lines, unevaluated; see the module for its columns."""
     lowercase = rules.lowercase
 
@@ -104,7 +139,7 @@ def lines(source: Source, rules: Rules) -> daft.DataFrame:
     def to_words(text: daft.Series) -> pa.Array:
         return split_words(text.to_arrow().cast(pa.large_binary()), lowercase)
 
-    count = col("words").list_count()
+    count: Any = col("words").list_count()
     reason = (
         when(count == 0, lit("no words"))
         .when(count < rules.min_words, lit(f"fewer than {rules.min_words} words"))
@@ -112,7 +147,7 @@ def lines(source: Source, rules: Rules) -> daft.DataFrame:
         .otherwise(lit(None).cast(DataType.string()))
     )
     return (
-        _Lines(source, rules.skip_invalid)
+        _Lines(source, rules.skip_invalid, gate)
         .read()
         .with_column("words", to_words(col("text")))
         .with_column("skipped", coalesce(col("skipped"), reason))
@@ -121,13 +156,25 @@ def lines(source: Source, rules: Rules) -> daft.DataFrame:
     )
 
 
+def encoded(source: Source, rules: Rules, encoder: Encoder, gate: Gate | None = None) -> daft.DataFrame:
+    """The same query with ``ids`` (list of word ids) in place of ``words``."""
+
+    @daft.func.batch(return_dtype=DataType.list(DataType.uint32()))
+    def to_ids(words: daft.Series) -> pa.Array:
+        return encoder(words.to_arrow())
+
+    return (
+        lines(source, rules, gate).with_column("ids", to_ids(col("words"))).select("ids", "split", "label", "skipped")
+    )
+
+
 def splits_said(source: Source, skip_invalid: bool) -> frozenset[int]:
     """The splits that a source's lines say they belong to; for sources that tell in no other way."""
-    said = _Lines(source, skip_invalid).read().select("split", "skipped").where(col("split") != BY_HASH)
+    gate = Gate()
     found: set[int] = set()
-    for batch in run(said):
+    for batch in run(_Lines(source, skip_invalid, gate).read().select("split", "skipped"), gate):
         found.update(batch.column("split").unique().to_pylist())
-    return frozenset(found)
+    return frozenset(found - {BY_HASH})
 
 
 def _split(rules: Rules) -> daft.Expression:
@@ -157,33 +204,8 @@ def _by_hash(key: daft.Expression, among: set[int], splits: tuple[float, float, 
     return chosen.otherwise(lit(last).cast(DataType.int8()))
 
 
-def tallied(source: Source, rules: Rules) -> daft.DataFrame:
-    """The query of the first run: every line, for counting."""
-    return lines(source, rules)
-
-
-def kept_words(source: Source, rules: Rules) -> daft.DataFrame:
-    """The words and split of lines kept."""
-    return _kept(source, rules).select("words", "split", "skipped")
-
-
-def encoded(source: Source, rules: Rules, tokenizer: Tokenizer) -> daft.DataFrame:
-    """The query of the second run: ids, split and label of lines kept, in the source's order."""
-    encoder = PieceEncoder(tokenizer) if tokenizer.is_bpe else WordEncoder(tokenizer)
-
-    @daft.func.batch(return_dtype=DataType.list(DataType.uint32()))
-    def to_ids(words: daft.Series) -> pa.Array:
-        return encoder(words.to_arrow())
-
-    return _kept(source, rules).with_column("ids", to_ids(col("words"))).select("ids", "split", "label", "skipped")
-
-
-def _kept(source: Source, rules: Rules) -> daft.DataFrame:
-    return lines(source, rules).where(col("skipped").is_null() | (col("split") == FAILED))
-
-
-def run(query: daft.DataFrame) -> Iterator[pa.RecordBatch]:
-    """The batches of a query's result, in order, one by one.
+def run(query: daft.DataFrame, gate: Gate) -> Iterator[pa.RecordBatch]:
+    """The batches of a query's result, one by one, in the order of the source.
 
     Raises:
         UserError: the source could not be read.
@@ -192,6 +214,7 @@ def run(query: daft.DataFrame) -> Iterator[pa.RecordBatch]:
         for batch in query.to_arrow_iter():
             raise_failure(batch)
             yield batch
+            gate.done += len(batch)
 
 
 def raise_failure(batch: pa.RecordBatch) -> None:

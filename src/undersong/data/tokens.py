@@ -1,7 +1,7 @@
 """Words as numbers: a word-level or a byte-pair tokenizer, both one ``tokenizer.json`` of the ``tokenizers`` library.
 
-Ids 0 to 3 are PAD, UNK, BOS and EOS. A byte-pair tokenizer works inside the words of the word rule, on bytes, so that it
-knows every text; a word-level one maps other words to UNK, and ``marked`` shows which.
+Ids 0 to 3 are PAD, UNK, BOS and EOS. A byte-pair tokenizer works inside the words of the word rule, on bytes, so that
+it knows every text; a word-level one maps other words to UNK, and ``marked`` shows which.
 
 The rule of ``words`` is applied here, in Python, and not by the file; the file carries the same rule for other tools.
 Knows nothing of files of text or of splits.

@@ -1,8 +1,8 @@
 """Writes a split as one Arrow record batch without ever holding it in memory.
 
 Words, sentence ends and labels are appended to three plain files while sentences stream by. When their lengths are
-known, Arrow writes the file's frame around untouched zeros, and the plain files are copied into the places of the zeros.
-(Arrow can stream many small batches, but not grow one, and only one gives the reader a single flat array.)
+known, Arrow writes the file's frame around untouched zeros, and the plain files are copied into the places of the
+zeros. (Arrow can stream many small batches, but not grow one, and only one gives the reader a single flat array.)
 
 Knows nothing of sources or tokenizers.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 
 class SplitWriter:
@@ -32,8 +32,9 @@ class SplitWriter:
         self.word_type = np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
         self.sentences = self.tokens = 0
         self._digest = {part: hashlib.blake2b(digest_size=16) for part in ("words", "lengths", "labels")}
-        self._files = {part: open(self._spool(part), "wb") for part in ("offsets", "words", "labels")}
-        self._write("offsets", np.zeros(1, np.int64))
+        # Open for as long as the writer is, which no `with` can say; `close` closes them.
+        self._files = {part: self._spool(part).open("wb") for part in ("offsets", "words", "labels")}  # noqa: SIM115
+        self._files["offsets"].write(_bytes(np.zeros(1), np.int64))
 
     def append(self, flat: NDArray[Any], lengths: NDArray[Any], labels: NDArray[Any] | None) -> None:
         """Add sentences.
@@ -44,14 +45,13 @@ class SplitWriter:
             labels: class of each, or None.
         """
         ends = self.tokens + np.cumsum(lengths, dtype=np.int64)
-        self._write("offsets", ends)
-        self._write("words", np.ascontiguousarray(flat, self.word_type))
-        self._digest["words"].update(np.ascontiguousarray(flat, "<u4"))
-        self._digest["lengths"].update(np.ascontiguousarray(lengths, "<i8"))
-        if self.labelled:
-            own = np.ascontiguousarray(labels, np.int32)
-            self._write("labels", own)
-            self._digest["labels"].update(own.astype("<i4"))
+        self._files["offsets"].write(_bytes(ends, np.int64))
+        self._files["words"].write(_bytes(flat, self.word_type))
+        self._digest["words"].update(_bytes(flat, "<u4"))
+        self._digest["lengths"].update(_bytes(lengths, "<i8"))
+        if labels is not None:
+            self._files["labels"].write(_bytes(labels, np.int32))
+            self._digest["labels"].update(_bytes(labels, "<i4"))
         self.sentences += len(lengths)
         self.tokens = int(ends[-1]) if len(ends) else self.tokens
 
@@ -90,8 +90,9 @@ class SplitWriter:
                 buffers["labels"] = batch.column("label").buffers()[1]
             return {part: buffer.address - whole.address for part, buffer in buffers.items() if buffer is not None}
 
-    def _write(self, part: str, values: NDArray[Any]) -> None:
-        self._files[part].write(memoryview(values).cast("B") if values.size else b"")
-
     def _spool(self, part: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{part}")
+
+
+def _bytes(values: NDArray[Any], kind: DTypeLike) -> bytes:
+    return np.ascontiguousarray(values, kind).tobytes()

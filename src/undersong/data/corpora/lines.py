@@ -1,7 +1,7 @@
 """Plain text files, one sentence a line.
 
-Lines stay where they were read: a block of the file is one Arrow buffer, and lines are offsets into it. (A reader of text
-files that drops blank lines or does not number lines could not say which line is wrong.)
+Lines stay where they were read: a block of the file is one Arrow buffer, and lines are offsets into it. (A reader of
+text files that drops blank lines or does not number lines could not say which line is wrong.)
 
 Knows nothing of words.
 """

@@ -41,7 +41,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         with _open(path) as file:
             yield cast(BinaryIO, file)
     except _DAMAGE as error:
-        raise UserError(f"{path} is not a complete {path.suffix} file ({error}): fetch or compress it again.") from error
+        raise UserError(
+            f"{path} is not a complete {path.suffix} file ({error}): fetch or compress it again."
+        ) from error
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
 

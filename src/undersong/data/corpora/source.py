@@ -1,8 +1,8 @@
 """What every source of sentences looks like to ``prepare``: parts that yield record batches of lines.
 
-A line is the bytes of a text, its label as written, the split it is said to belong to (-1 where none is), its row number
-in its part, for error messages, and a reason to leave it out, if the source itself has one. Text stays bytes until
-``checked`` has seen that it is text.
+A line is the bytes of a text, its label as written, the split it is said to belong to (-1 where none is), its row
+number in its part, for error messages, and a reason to leave it out, if the source itself has one. Text stays bytes
+until ``checked`` has seen that it is text.
 
 Knows nothing of words or vocabularies.
 """

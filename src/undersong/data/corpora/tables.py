@@ -181,7 +181,7 @@ def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str 
     except ValueError as error:
         raise UserError(f"{where} is not JSON ({error}): a .jsonl file holds one object a line.") from error
     if not isinstance(found, dict):
-        raise UserError(f"{where} holds no JSON object: write each sentence as {{\"text\": \"...\"}}.")
+        raise UserError(f'{where} holds no JSON object: write each sentence as {{"text": "..."}}.')
     text = found[columns.text_in(list(found), where)]
     if text is not None and not isinstance(text, str):
         raise UserError(f"{where}: the text is {type(text).__name__}, not a string: give another with --text_column.")

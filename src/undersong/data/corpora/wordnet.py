@@ -1,7 +1,8 @@
 """WordNet's definitions and usage examples, labelled by its 45 lexicographer files.
 
-A line of ``data.noun`` ends in ``| definition; "an example"``; its second field is the number of the lexicographer file,
-a coarse class of meaning such as ``noun.animal``. (Debian's package lacks the list of these names, so it stands here.)
+A line of ``data.noun`` ends in ``| definition; "an example"``; its second field is the number of the lexicographer
+file, a coarse class of meaning such as ``noun.animal``. (Debian's package lacks the list of these names, so it stands
+here.)
 
 Knows nothing of words beyond where a definition ends.
 """
