@@ -1,0 +1,51 @@
+"""Where a model stands on the rate-distortion plane: H - D <= I(x, z) <= R (Alemi et al. 2018; IGP, section 5.1).
+
+    R = E KL(q(z|x) || p(z)),   D = -E log p(x|z),   H = the entropy of the split's own sentences, ln N if all differ
+
+With x uniform over the split's N sentences, all four are of one distribution, and both inequalities are theorems; a
+breach shows that an estimate is wrong. Knows nothing of how R, D and I were estimated.
+"""
+
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+
+
+def empirical_entropy(sentences: Iterable[Hashable]) -> float:
+    """Entropy, in nats, of drawing one of these sentences: ln N when all differ.
+
+    >>> round(empirical_entropy(["a", "b", "a", "b"]), 4)
+    0.6931
+    """
+    counts: dict[Hashable, int] = {}
+    for sentence in sentences:
+        counts[sentence] = counts.get(sentence, 0) + 1
+    share = np.array(list(counts.values())) / max(sum(counts.values()), 1)
+    return float(-(share * np.log(share)).sum())
+
+
+def rate_distortion(
+    rate: float, distortion: float, mutual_information: float, cap: float, entropy: float, near: float = 0.02
+) -> dict[str, float | None]:
+    """A model's point on the plane, and whether its mutual information is a finding or its estimator's ceiling.
+
+    Args:
+        rate: R, nats a sentence.
+        distortion: D, nats a sentence.
+        mutual_information: I(x, z) as estimated.
+        cap: the most the estimator can say, ln of the number of sentences it saw.
+        entropy: H of the same sentences.
+        near: how near the cap, as a share of it, counts as sitting at it.
+
+    Returns:
+        ``rate``, ``distortion``, ``information``, ``information_lower`` (H - D), ``information_cap`` and
+        ``information_at_cap`` (1 or 0: at the cap, the true value may be anything between it and R).
+    """
+    return {
+        "rate": rate,
+        "distortion": distortion,
+        "information": mutual_information,
+        "information_lower": entropy - distortion,
+        "information_cap": cap,
+        "information_at_cap": float(mutual_information >= (1 - near) * cap),
+    }

@@ -1,0 +1,156 @@
+"""Is a difference real? Spread over seeds, resampled sentences, and tests that are named wherever they speak.
+
+- ``paired_bootstrap``: two models on the same sentences; sentences are resampled (Koehn 2004).
+- ``compare_seeds``: two methods, each trained from several seeds; Welch's t, or an exact permutation test.
+
+Knows nothing of models: a score is a number a sentence or a number a seed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Statistic = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A difference and what a test says of it.
+
+    Attributes:
+        difference: of the first from the second, in the score's unit.
+        low, high: 95% confidence interval of the difference; None where the test gives none.
+        p: two-sided p-value.
+        test: the test's name, with what it resampled.
+    """
+
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    test: str
+
+    def real(self, level: float = 0.05) -> bool:
+        """Does the test call the difference real?"""
+        return self.p < level
+
+
+def mark(comparison: Comparison, level: float = 0.05) -> str:
+    """What a table prints beside a difference: ``*`` and the p-value, or why there is no mark; never without the test.
+
+    >>> mark(Comparison(1.0, 0.5, 1.5, 0.002, "paired bootstrap, 100 sentences"))
+    '* (p = 0.002, paired bootstrap, 100 sentences)'
+    """
+    p = f"p = {comparison.p:.3f}" if comparison.p >= 0.001 else "p < 0.001"
+    return f"{'*' if comparison.real(level) else 'not significant'} ({p}, {comparison.test})"
+
+
+def spread(values: ArrayLike) -> tuple[float, float | None]:
+    """Mean and standard deviation (n - 1) over seeds; no deviation of one seed.
+
+    >>> spread([1.0, 3.0])
+    (2.0, 1.4142135623730951)
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None
+
+
+def mean_of_sums(sums: NDArray[Any]) -> NDArray[Any]:
+    """The mean, for scores given as ``(score, 1)`` rows: the default statistic."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def paired_bootstrap(
+    first: ArrayLike,
+    second: ArrayLike,
+    statistic: Statistic = mean_of_sums,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Two models on the same N sentences: how often would resampled sentences turn the difference round?
+
+    p = 2 min(#{delta* <= 0} + 1, #{delta* >= 0} + 1) / (resamples + 1), at most 1.
+
+    Args:
+        first, second: a score a sentence [N], or the rows [N, F] of a statistic that is a function of their sum:
+            ``overlap.bleu_statistics`` with ``partial(bleu_of, order=4)`` gives corpus BLEU.
+        statistic: summed rows [..., F] to scores [...].
+        resamples: number of resamples.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: the two do not score the same number of sentences, or score none.
+    """
+    a, b = _rows(first), _rows(second)
+    if a.shape != b.shape or not len(a):
+        raise ValueError(f"A paired test needs the same sentences twice, not {a.shape[0]} and {b.shape[0]}.")
+    random = np.random.Generator(np.random.Philox(key=seed))
+    count, deltas = len(a), np.empty(resamples)
+    step = max(1, 4_000_000 // count)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        weight = random.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)  # [R, N]
+        deltas[start : start + size] = statistic(weight @ a) - statistic(weight @ b)
+    below, above = (deltas <= 0).sum() + 1, (deltas >= 0).sum() + 1
+    low, high = np.quantile(deltas, [0.025, 0.975])
+    difference = float(statistic(a.sum(0)) - statistic(b.sum(0)))
+    p = float(min(1.0, 2 * min(below, above) / (resamples + 1)))
+    return Comparison(difference, float(low), float(high), p, f"paired bootstrap over {count} sentences")
+
+
+def welch(first: ArrayLike, second: ArrayLike) -> Comparison:
+    """Welch's t-test between the seeds of two methods; needs two seeds of each.
+
+    Raises:
+        ValueError: fewer than two seeds of either.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if min(len(a), len(b)) < 2:
+        raise ValueError("Welch's t-test needs at least two seeds of each method.")
+    name, difference = f"Welch's t-test over {len(a)} and {len(b)} seeds", float(a.mean() - b.mean())
+    if a.std() == 0 and b.std() == 0:  # the statistic is 0/0 or infinite
+        return Comparison(difference, difference, difference, 1.0 if difference == 0 else 0.0, name)
+    result = stats.ttest_ind(a, b, equal_var=False)
+    interval = result.confidence_interval(0.95)
+    return Comparison(difference, float(interval.low), float(interval.high), float(result.pvalue), name)
+
+
+def permutation(first: ArrayLike, second: ArrayLike) -> Comparison:
+    """Exact permutation test between the seeds of two methods: no assumption, but three seeds each give p >= 0.1.
+
+    Raises:
+        ValueError: no seed of one of them, or so many that listing all the splits takes over a million steps.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if not len(a) or not len(b):
+        raise ValueError("A permutation test needs at least one seed of each method.")
+    both, observed = np.concatenate([a, b]), float(a.mean() - b.mean())
+    chosen = [list(rows) for rows in _splits(len(both), len(a))]
+    sums = both[np.array(chosen)].sum(1)
+    differences = sums / len(a) - (both.sum() - sums) / len(b)
+    p = float((np.abs(differences) >= abs(observed) - 1e-12).mean())
+    return Comparison(observed, None, None, p, f"exact permutation test over {len(a)} and {len(b)} seeds")
+
+
+def compare_seeds(first: ArrayLike, second: ArrayLike) -> Comparison | None:
+    """Welch's test where both methods have two seeds or more, else None: one seed says nothing of spread."""
+    if min(np.size(first), np.size(second)) < 2:
+        return None
+    return welch(first, second)
+
+
+def _rows(scores: ArrayLike) -> NDArray[np.float64]:
+    rows = np.asarray(scores, dtype=np.float64)
+    return np.stack([rows, np.ones_like(rows)], axis=1) if rows.ndim == 1 else rows
+
+
+def _splits(total: int, size: int) -> Sequence[tuple[int, ...]]:
+    if comb(total, size) > 1_000_000:
+        raise ValueError("Too many seeds for an exact permutation test: use welch.")
+    return list(combinations(range(total), size))

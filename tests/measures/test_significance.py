@@ -1,0 +1,87 @@
+"""Tests that find planted differences, and find nothing at the stated rate where there is nothing."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from undersong.measures.overlap import bleu, bleu_of, bleu_statistics
+from undersong.measures.significance import (
+    Comparison,
+    compare_seeds,
+    mark,
+    paired_bootstrap,
+    permutation,
+    spread,
+    welch,
+)
+
+
+def test_bootstrap_interval_is_the_normal_one_for_a_mean():
+    random = np.random.default_rng(0)
+    a, b = random.standard_normal((2, 2000))
+    found = paired_bootstrap(a, b, resamples=5000)
+    error = (a - b).std(ddof=1) / np.sqrt(2000)
+    assert found.difference == pytest.approx((a - b).mean())
+    assert found.low == pytest.approx(found.difference - 1.96 * error, abs=0.15 * error)
+    assert found.high == pytest.approx(found.difference + 1.96 * error, abs=0.15 * error)
+
+
+def test_bootstrap_is_paired():
+    # A difference far below the spread of the sentences, but the same on each of them.
+    random = np.random.default_rng(0)
+    a = 10 * random.standard_normal(500)
+    b = a - 0.1 + 0.05 * random.standard_normal(500)
+    assert paired_bootstrap(a, b).real()
+    assert not paired_bootstrap(a, random.permutation(b)).real()
+
+
+def test_bootstrap_is_wrong_as_often_as_it_says():
+    random = np.random.default_rng(1)
+    p = [paired_bootstrap(*random.standard_normal((2, 200)), resamples=400, seed=i).p for i in range(300)]
+    assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / 300))
+    same = random.standard_normal(50)
+    assert paired_bootstrap(same, same).p == 1.0
+
+
+def test_bootstrap_of_corpus_bleu():
+    random = np.random.default_rng(0)
+    words = list("abcdefgh")
+    originals = [list(random.choice(words, size=8)) for _ in range(300)]
+    worse = [[w if random.random() < 0.6 else "x" for w in s] for s in originals]
+    better = [[w if random.random() < 0.8 else "x" for w in s] for s in originals]
+    statistics = [bleu_statistics(written, originals) for written in (better, worse)]
+    found = paired_bootstrap(*statistics, statistic=partial(bleu_of, order=2), resamples=500)
+    assert found.difference == pytest.approx(bleu(better, originals, 2) - bleu(worse, originals, 2))
+    assert found.low < found.difference < found.high
+    assert found.real()
+    assert "300 sentences" in found.test
+
+
+def test_bootstrap_needs_the_same_sentences():
+    with pytest.raises(ValueError, match="same sentences"):
+        paired_bootstrap([1.0, 2.0], [1.0])
+
+
+def test_welch_is_scipys_and_permutation_is_counted():
+    a, b = [1.0, 2.0, 3.0], [4.0, 5.0, 7.0]
+    assert welch(a, b).p == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue)
+    assert permutation(a, b).p == pytest.approx(2 / 20)  # the most that three seeds each can show
+    assert permutation([1.0], [1.0]).p == 1.0
+    assert welch([1.0, 1.0], [2.0, 2.0]).p == 0.0
+    assert welch([1.0, 1.0], [1.0, 1.0]).p == 1.0
+    assert compare_seeds([1.0], [2.0, 3.0]) is None
+    with pytest.raises(ValueError, match="two seeds"):
+        welch([1.0], b)
+
+
+def test_spread_of_one_seed_is_unknown():
+    assert spread([2.0]) == (2.0, None)
+    assert spread([1.0, 2.0, 3.0]) == (2.0, pytest.approx(1.0))
+
+
+def test_a_mark_names_its_test():
+    found = Comparison(1.0, None, None, 0.2, "exact permutation test over 3 and 3 seeds")
+    assert mark(found) == "not significant (p = 0.200, exact permutation test over 3 and 3 seeds)"
+    assert mark(Comparison(1.0, 0.5, 1.5, 0.0002, "t")) == "* (p < 0.001, t)"
