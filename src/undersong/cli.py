@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from undersong.errors import UserError
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, words: list[str]) -> int:
     function = _function(name)
     parser = command_parser(function, name)
-    chosen = parser.parse_args(words)
+    chosen = parser.parse_args([_underscored(word) for word in words])
     made = parser.instantiate(chosen)
     arguments = {key: made[key] for key in inspect.signature(function).parameters}
     result = function(**arguments)
@@ -69,7 +69,10 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def command_parser(function: Callable[..., Any], name: str) -> Any:
-    """The parser of one command: the function's signature and docstring, and ``--config FILE`` of the same."""
+    """The parser of one command: the function's signature and docstring, and ``--config FILE`` of the same.
+
+    Parameters without a default are words in their order; those with one, and keyword-only ones, are flags.
+    """
     from jsonargparse import ArgumentParser
 
     from undersong.configurable import describe
@@ -77,11 +80,27 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
     summary = inspect.getdoc(function) or ""
     parser = ArgumentParser(prog=f"undersong {name}", description=summary.split("\n\n")[0])
     parser.add_argument("--config", action="config", help="a YAML file with any of these arguments")
-    parser.add_function_arguments(function, as_positional=True)
     parameters = inspect.signature(function).parameters.values()
+    flags = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
+    lists = {p.name: p for p in parameters if p.name not in flags and get_origin(p.annotation) is list}
+    words = {p.name for p in parameters} - flags - set(lists)
+    switches = {p.name for p in parameters if p.annotation is bool}
+    parser.add_function_arguments(function, as_group=False, as_positional=True, skip=flags | set(lists))
+    for key, parameter in lists.items():  # several words on the command line are one list
+        parser.add_argument(key, nargs="+", type=get_args(parameter.annotation)[0])
+    parser.add_function_arguments(function, as_group=False, skip=words | set(lists))
+    for action in parser._actions:
+        if action.dest in switches:  # --force alone says true
+            action.nargs, action.const = "?", True
     objects = {p.name: describe(p.default) for p in parameters if _is_object(p.default)}
     parser.set_defaults(objects)
     return parser
+
+
+def _underscored(word: str) -> str:
+    """``--text-column`` is the parameter text_column."""
+    option, equals, value = word.partition("=")
+    return option[:2] + option[2:].replace("-", "_") + equals + value if option.startswith("--") else word
 
 
 def _is_object(default: Any) -> bool:
