@@ -7,19 +7,20 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-private=${VENV:-.venv}/share/wordnet
-# Set only by the tests, which must not find the machine's own.
-system=${WORDNET_SYSTEM-/usr/share/wordnet}
-brew=${HOMEBREW_PREFIX:-/opt/homebrew}
+private=.venv/share/wordnet
+# All places are among those where undersong/data/corpora/wordnet.py looks. The variable is for the tests,
+# which must not find the machine's own.
+places=${WORDNET_PLACES-/usr/share/wordnet /usr/local/share/wordnet /opt/homebrew/opt/wordnet/dict
+/opt/homebrew/share/wordnet /usr/local/opt/wordnet/dict /home/linuxbrew/.linuxbrew/opt/wordnet/dict
+/home/linuxbrew/.linuxbrew/share/wordnet}
 
 say() { printf 'setup: %s\n' "$*"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 holds() { [ -s "$1/data.noun" ] && [ -s "$1/data.verb" ] && [ -s "$1/data.adj" ] && [ -s "$1/data.adv" ]; }
 
 found() {
-    for place in "${WNSEARCHDIR:-}" "$system" "$brew/opt/wordnet/dict" /usr/local/opt/wordnet/dict \
-        /home/linuxbrew/.linuxbrew/opt/wordnet/dict "$private"; do
-        if [ -n "$place" ] && holds "$place"; then return 0; fi
+    for place in $places "$private"; do
+        if holds "$place"; then return 0; fi
     done
     return 1
 }
@@ -69,8 +70,12 @@ keep() {
     cp -R "$1" "$private.part" && mv "$private.part" "$private"
 }
 
+if [ -n "${WNSEARCHDIR:-}" ]; then
+    if holds "$WNSEARCHDIR"; then exit 0; fi
+    say "WNSEARCHDIR is $WNSEARCHDIR, which holds no WordNet database (data.noun, ...): correct it or unset it." >&2
+    exit 1
+fi
 if found; then exit 0; fi
-[ -z "${WNSEARCHDIR:-}" ] || say "WNSEARCHDIR=$WNSEARCHDIR holds no WordNet database; looking elsewhere"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/undersong-setup.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT

@@ -1,0 +1,58 @@
+"""The Python in README.md and docs/ runs and prints what it says; the commands named there exist."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+from tests.house.source import PACKAGE, ROOT, name
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def blocks(page: str, language: str) -> list[tuple[int, str]]:
+    """The fenced blocks of a page in one language, each with the number of its first line."""
+    fences = re.finditer(rf"^```{language}\b[^\n]*\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [(page.count("\n", 0, fence.start(1)) + 1, fence.group(1)) for fence in fences]
+
+
+def failures(page: str, title: str) -> int:
+    """Runs a page's Python from top to bottom, as one session; how many examples did not do as they say."""
+    runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)
+    session: dict[str, object] = {"__name__": "__main__"}
+    for line, source in blocks(page, "python"):
+        if ">>>" not in source:
+            compile(source, f"{title}:{line}", "exec")
+            continue
+        test = doctest.DocTestParser().get_doctest(source, session, title, title, line - 1)
+        runner.run(test, clear_globs=False)
+        session = test.globs
+    return runner.failures
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_the_python_on_the_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert failures(path.read_text(encoding="utf-8"), name(path)) == 0
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_the_commands_on_the_page_exist(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    shell = "\n".join(source for language in ("sh", "bash", "console") for _, source in blocks(page, language))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^(?:\$ )?make ([a-z-]+)", shell, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"the Makefile has no target {target}"
+    for module in re.findall(r"python -m (benchmarks\.\w+)", page):
+        assert (ROOT / (module.replace(".", "/") + ".py")).exists(), f"there is no {module}"
+    for room in re.findall(r"src/undersong/[\w/]+\.py", page):
+        assert (ROOT / room).exists(), f"there is no {room}; the package is {name(PACKAGE)}"
+
+
+def test_a_page_that_lies_is_caught() -> None:
+    honest = "```python\n>>> x = 1\n```\ntext\n```python\n>>> x + 1\n2\n```\n"
+    assert failures(honest, "honest") == 0
+    assert failures(honest.replace("\n2\n", "\n3\n"), "lying") == 1
+    with pytest.raises(SyntaxError):
+        failures("```python\nx = = 1\n```\n", "broken")
