@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
+from undersong.nets.allowed import Allowed, best_words
 
 
 class Encoder(Configurable, nn.Module, ABC):
@@ -63,3 +64,11 @@ class Decoder(Configurable, nn.Module, ABC):
     @abstractmethod
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token [N] (first the start symbol) and give log p(next token) [N, V] and the new state."""
+
+    def best(self, token: Tensor, state: State, k: int, allowed: Allowed) -> tuple[Tensor, Tensor, State]:
+        """As ``step``, but only the k most probable allowed words: log p [N, k], words [N, k], and the new state.
+
+        A decoder that finds them without all V log-probabilities may override this.
+        """
+        log_p, state = self.step(token, state)
+        return *best_words(log_p, k, allowed), state

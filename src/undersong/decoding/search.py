@@ -1,0 +1,72 @@
+"""Search: from a latent vector to the words of a sentence.
+
+A decoder says what may come next; a search chooses. Knows nothing of text, of where z comes from, or of what a decoder
+is made of.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undersong.configurable import Configurable
+from undersong.decoding.constraint import Constraint
+from undersong.nets import Decoder
+
+MAX_WORDS = 60
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A finished sentence.
+
+    Attributes:
+        words: ids, without start or end.
+        log_prob: log p(x|z) of the words, given ones included, and the end, in nats.
+        score: what the search compared: ``log_prob`` divided by the length penalty.
+    """
+
+    words: list[int]
+    log_prob: float
+    score: float
+
+
+class Search(Configurable, ABC):
+    """A way of writing sentences, all of them at once. Write ``run``."""
+
+    def __call__(
+        self,
+        decoder: Decoder,
+        z: Tensor,
+        max_words: int = MAX_WORDS,
+        given: Tensor | None = None,
+        unknown: bool = True,
+        keys: Tensor | None = None,
+        seed: int = 0,
+    ) -> list[Hypothesis]:
+        """One sentence for each of N latent vectors.
+
+        Args:
+            decoder: p(x|z), in evaluation mode.
+            z: [N, D].
+            max_words: most words of a sentence; its end is forced, and scored, after as many.
+            given: what is fixed at each position, see ``Constraint``: int64 [N, L].
+            unknown: whether the unknown word may be written.
+            keys: numbers of the sentences, which with ``seed`` and the position key the noise, so that a sentence does
+                not depend on its batch: int64 [N]; 0 to N - 1 by default.
+            seed: of the noise.
+
+        Returns:
+            N hypotheses, in the order of ``z``.
+        """
+        if not len(z):
+            return []
+        rule = Constraint.of(len(z), max_words, given, unknown).to(z.device)
+        keys = torch.arange(len(z)) if keys is None else keys
+        with torch.no_grad():
+            return self.run(decoder, z, rule, keys, seed)
+
+    @abstractmethod
+    def run(self, decoder: Decoder, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
+        """What ``__call__`` promises, with its defaults filled in and at least one sentence."""

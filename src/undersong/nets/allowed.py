@@ -1,0 +1,60 @@
+"""Which words may come next, and the most probable of them.
+
+Only special symbols are ever forbidden, or all words but one. A forbidden word is never chosen, but the others'
+log-probabilities stay what the model says: they are not normalised again, so that a sentence's score is its
+log p(x|z). Knows nothing of sentences or of search.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undersong.data.batch import SPECIAL
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What each of N rows may write next.
+
+    Attributes:
+        banned: special symbols that may not come: bool [N, 4].
+        forced: the one word that may come, -1 where there is a choice: int64 [N]; None where no row is forced.
+    """
+
+    banned: Tensor
+    forced: Tensor | None = None
+
+    def select(self, rows: Tensor) -> "Allowed":
+        """The same of ``rows`` [M], repeated or reordered."""
+        return Allowed(self.banned[rows], None if self.forced is None else self.forced[rows])
+
+
+def best_words(log_p: Tensor, k: int, allowed: Allowed) -> tuple[Tensor, Tensor]:
+    """The k most probable allowed words of each row, best first; -inf where a row has fewer.
+
+    Args:
+        log_p: [N, V], nats; left as it is.
+        k: how many; V where there are no more.
+        allowed: for N rows.
+
+    Returns:
+        Log-probabilities [N, k] and words [N, k].
+
+    >>> log_p = torch.tensor([[0.0, 0.1, 0.0, 0.4, 0.2, 0.3]]).log()
+    >>> best_words(log_p, 2, Allowed(torch.tensor([[True, False, True, True]])))[1].tolist()
+    [[5, 4]]
+    """
+    k = min(k, log_p.shape[1])
+    more = min(k + len(SPECIAL), log_p.shape[1])
+    values, words = log_p.topk(more, dim=1)  # [N, k + 4]: whatever is banned, k others are left
+    special = words < len(SPECIAL)
+    banned = special & allowed.banned.gather(1, words.clamp(max=len(SPECIAL) - 1))
+    values, order = values.masked_fill(banned, -torch.inf).topk(k, dim=1)
+    words = words.gather(1, order)
+    if allowed.forced is None:
+        return values, words
+    forced = allowed.forced >= 0  # [N]
+    only = allowed.forced.clamp(min=0)[:, None]  # [N, 1]
+    first = torch.cat([log_p.gather(1, only), log_p.new_full((len(only), k - 1), -torch.inf)], 1)
+    return torch.where(forced[:, None], first, values), torch.where(forced[:, None], only, words)
