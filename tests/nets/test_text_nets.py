@@ -1,0 +1,104 @@
+"""The recurrent encoder and decoder: what padding, order, sampling and training mode may and may not change."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from undersong.data.batch import BOS, EOS, UNK, Batch
+from undersong.data.noise import word_dropout
+from undersong.errors import UserError
+from undersong.nets import GRU, LSTM, RecurrentDecoder, RecurrentEncoder
+
+V, D = 30, 3
+SENTENCES = [[5, 6, 7, 8, 9], [10], [11, 12, 13], [14, 15]]
+ROUTES = [(True, False), (False, True), (True, True)]
+
+
+def _padded(x: Batch, extra: int) -> Batch:
+    return Batch(torch.nn.functional.pad(x.tokens, (0, extra)), x.lengths, x.index, x.labels)
+
+
+@pytest.fixture(params=[LSTM, GRU])
+def layer(request):
+    torch.manual_seed(0)
+    return request.param
+
+
+def test_padding_and_order_change_no_features(layer):
+    encoder = RecurrentEncoder(V, embedding=4, hidden=6, layer=layer)
+    x = Batch.of(SENTENCES)
+    features = encoder(x)
+    torch.testing.assert_close(encoder(_padded(x, 7)), features)
+    for row, sentence in enumerate(SENTENCES):
+        torch.testing.assert_close(encoder(Batch.of([sentence]))[0], features[row])
+
+
+@pytest.mark.parametrize("routes", ROUTES)
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_sentences_likelihood_is_the_sum_of_its_steps(layer, routes, tied):
+    """Scored at once and word by word: two ways through the decoder, one number; padding counts in neither."""
+    decoder = RecurrentDecoder(V, D, 4, 6, *routes, tied=tied, layer=layer).eval()
+    x, z = Batch.of(SENTENCES), torch.randn(2, len(SENTENCES), D)
+    at_once = decoder.log_prob(x, z)
+    torch.testing.assert_close(decoder.log_prob(_padded(x, 5), z), at_once)
+    for s in range(2):
+        for b, sentence in enumerate(SENTENCES):
+            state, total = decoder.start(z[s, b : b + 1]), torch.zeros(())
+            for read, wanted in zip([BOS, *sentence], [*sentence, EOS], strict=True):
+                log_p, state = decoder.step(torch.tensor([read]), state)
+                assert abs(log_p.exp().sum().item() - 1.0) < 1e-5
+                total = total + log_p[0, wanted]
+            torch.testing.assert_close(at_once[s, b], total, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("routes", ROUTES)
+def test_z_reaches_the_words_by_every_route(layer, routes):
+    decoder = RecurrentDecoder(V, D, 4, 6, *routes, layer=layer)
+    z = torch.randn(1, len(SENTENCES), D, requires_grad=True)
+    decoder.log_prob(Batch.of(SENTENCES), z).sum().backward()
+    assert (z.grad.abs().sum(-1) > 0).all()
+
+
+def test_a_decoder_that_never_reads_z_is_refused():
+    with pytest.raises(UserError, match="never read z"):
+        RecurrentDecoder(V, D, z_to_inputs=False, z_to_state=False)
+
+
+def test_word_dropout_hides_words_from_the_decoder_in_training_only():
+    inputs = torch.randint(4, V, (200, 50))
+    inputs[:, 0] = BOS
+    torch.manual_seed(1)
+    noisy = word_dropout(inputs, 0.3)
+    changed = noisy != inputs
+    assert (noisy[changed] == UNK).all()
+    assert not changed[:, 0].any()
+    assert abs(changed[:, 1:].double().mean().item() - 0.3) < 4 * (0.3 * 0.7 / (200 * 49)) ** 0.5
+    decoder = RecurrentDecoder(V, D, 4, 6, word_dropout=0.9)
+    x, z = Batch.of(SENTENCES), torch.zeros(1, len(SENTENCES), D)
+    assert not torch.equal(decoder.train().log_prob(x, z), decoder.log_prob(x, z))
+    assert torch.equal(decoder.eval().log_prob(x, z), decoder.log_prob(x, z))
+
+
+@pytest.mark.parametrize("where", ["dropout", "output_dropout"])
+def test_dropout_is_for_training_only(where):
+    decoder = RecurrentDecoder(V, D, 4, 6, **{where: 0.5})
+    x, z = Batch.of(SENTENCES), torch.zeros(1, len(SENTENCES), D)
+    assert not torch.equal(decoder.train().log_prob(x, z), decoder.log_prob(x, z))
+    assert torch.equal(decoder.eval().log_prob(x, z), decoder.log_prob(x, z))
+
+
+def test_an_empty_sentence_is_scored_and_encoded(layer):
+    x = Batch.of([[], [5]])
+    decoder = RecurrentDecoder(V, D, 4, 6, layer=layer)
+    alone = Batch.of([[]])
+    z = torch.randn(1, 2, D)
+    torch.testing.assert_close(decoder.log_prob(x, z)[:, :1], decoder.log_prob(alone, z[:, :1]))
+    assert RecurrentEncoder(V, 4, 6, layer=layer)(x).isfinite().all()
+
+
+def test_tied_weights_are_one_matrix():
+    decoder = partial(RecurrentDecoder, V, D, 4, 6)
+    tied, loose = decoder(tied=True), decoder()
+    assert tied.vocabulary.weight is tied.embed.weight
+    assert loose.vocabulary.weight is not loose.embed.weight
