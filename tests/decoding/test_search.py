@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.decoding.decoders import WORDS, TableDecoder, every_sentence, log_probs
+
 from undersong.data.batch import BOS, EOS, PAD, UNK, Batch
 from undersong.decoding.beam import Beam
 from undersong.decoding.constraint import BLANK, FREE

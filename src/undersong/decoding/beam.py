@@ -33,7 +33,7 @@ class Beam(Search):
             raise UserError(f"a beam of width {width} holds nothing: use 1 or more.")
         if length_penalty < 0:
             raise UserError(f"length_penalty {length_penalty} is below 0: use 0 for none, more for longer sentences.")
-        self.width, self.length_penalty = width, length_penalty
+        self.width, self.length_penalty, self.rows = width, length_penalty, width
 
     def run(self, decoder: Decoder, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
         """One sentence for each z [N, D]; there is no noise."""

@@ -36,14 +36,14 @@ class Constraint:
     unknown: bool = True
 
     @staticmethod
-    def of(sentences: int, max_words: int, given: Tensor | None = None, unknown: bool = True) -> "Constraint":
-        """The constraint of N ``sentences``, of at most ``max_words`` words or as many as are given."""
+    def of(sentences: int, max_words: int | Tensor, given: Tensor | None = None, unknown: bool = True) -> "Constraint":
+        """The constraint of N ``sentences``, of at most ``max_words`` (one number, or [N]) or as many as are given."""
         if given is None:
             given = torch.empty(sentences, 0, dtype=torch.int64)
         place = torch.arange(1, given.shape[1] + 1, device=given.device)
         fixed = (given != FREE) & (given != EOS)
         longest = torch.where(fixed, place, 0).amax(1) if given.shape[1] else given.new_zeros(sentences)
-        return Constraint(given, longest.clamp(min=max_words), unknown)
+        return Constraint(given, torch.maximum(longest, torch.as_tensor(max_words, device=given.device)), unknown)
 
     def to(self, device: torch.device) -> "Constraint":
         """The same on another device."""

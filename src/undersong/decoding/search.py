@@ -33,13 +33,19 @@ class Hypothesis:
 
 
 class Search(Configurable, ABC):
-    """A way of writing sentences, all of them at once. Write ``run``."""
+    """A way of writing sentences, all of them at once. Write ``run``.
+
+    Attributes:
+        rows: hypotheses a sentence needs at a time.
+    """
+
+    rows = 1
 
     def __call__(
         self,
         decoder: Decoder,
         z: Tensor,
-        max_words: int = MAX_WORDS,
+        max_words: int | Tensor = MAX_WORDS,
         given: Tensor | None = None,
         unknown: bool = True,
         keys: Tensor | None = None,
@@ -50,7 +56,7 @@ class Search(Configurable, ABC):
         Args:
             decoder: p(x|z), in evaluation mode.
             z: [N, D].
-            max_words: most words of a sentence; its end is forced, and scored, after as many.
+            max_words: most words of a sentence, or of each [N]; its end is forced, and scored, after as many.
             given: what is fixed at each position, see ``Constraint``: int64 [N, L].
             unknown: whether the unknown word may be written.
             keys: numbers of the sentences, which with ``seed`` and the position key the noise, so that a sentence does

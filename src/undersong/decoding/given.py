@@ -1,0 +1,70 @@
+"""A person's sentences as word ids, with what the vocabulary lacks kept in sight.
+
+Knows nothing of models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from undersong.data.batch import EOS, UNK
+from undersong.data.tokens import Tokenizer
+from undersong.data.words import join, words
+from undersong.decoding.constraint import BLANK
+from undersong.errors import UserError
+
+BLANK_WORD = "_"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sentence as it was given.
+
+    Attributes:
+        ids: what an encoder reads; a blank and a word outside the vocabulary are the unknown word.
+        fixed: what a decoder must write: the same, but ``BLANK`` at a blank, and the end after a text with blanks.
+        text: the words, those outside the vocabulary as ``<unk:word>``.
+        unknown: the words outside the vocabulary, in order.
+    """
+
+    ids: list[int]
+    fixed: list[int]
+    text: str
+    unknown: tuple[str, ...]
+
+
+def read(tokenizer: Tokenizer, sentences: Sequence[str], blanks: bool = False) -> list[Source]:
+    """Sentences as a model reads them.
+
+    Args:
+        tokenizer: the run's.
+        sentences: any text.
+        blanks: whether the word ``_`` is a blank.
+
+    Raises:
+        UserError: a sentence has no words, or blanks are asked of a byte-pair vocabulary.
+
+    >>> read(Tokenizer.of_words(["a", "dog"]), ["A _ dog barks"], blanks=True)[0]
+    Source(ids=[4, 1, 5, 1], fixed=[4, -1, 5, 1, 3], text='a _ dog <unk:barks>', unknown=('barks',))
+    """
+    return [_source(tokenizer, sentence, blanks, row) for row, sentence in enumerate(sentences, 1)]
+
+
+def _source(tokenizer: Tokenizer, sentence: str, blanks: bool, row: int) -> Source:
+    found = words(sentence, tokenizer.lowercase)
+    if not found:
+        raise UserError(f"sentence {row} has no words: remove it, so that results and sentences stay in step.")
+    blank = [blanks and word == BLANK_WORD for word in found]
+    if tokenizer.is_bpe:
+        if any(blank):
+            raise UserError(
+                f"sentence {row} has a blank, but this run's vocabulary is of pieces, of which a word may need several: "
+                "give the first part of the sentence only, or use a run with whole words."
+            )
+        ids = tokenizer.encode_words(found)
+        return Source(ids, ids, join(found), ())
+    ids = [UNK if gap else i for i, gap in zip(tokenizer.encode_words(found), blank, strict=True)]
+    fixed = [BLANK if gap else i for i, gap in zip(ids, blank, strict=True)]
+    lacking = [i == UNK and not gap for i, gap in zip(ids, blank, strict=True)]
+    text = join([f"<unk:{word}>" if lacks else word for word, lacks in zip(found, lacking, strict=True)])
+    unknown = tuple(word for word, lacks in zip(found, lacking, strict=True) if lacks)
+    return Source(ids, [*fixed, EOS] if any(blank) else fixed, text, unknown)

@@ -1,0 +1,116 @@
+"""Results as text for a terminal, as JSON, and latent vectors as a file.
+
+A model's words and a person's input may hold characters that command a terminal (escape sequences, changes of writing
+direction): none reaches it. Knows nothing of models.
+"""
+
+import json
+import os
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from undersong.decoding.generating import Interpolation, Sentence
+from undersong.decoding.rewriting import Rewriting
+from undersong.errors import UserError
+
+
+def printable(text: str) -> str:
+    r"""The text without control, format and surrogate characters.
+
+    >>> printable("a\x1b[31m dog\u202e")
+    'a[31m dog'
+    """
+    return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def as_json(results: Sequence[Any]) -> str:
+    """A JSON list of results, one a line."""
+    rows = (json.dumps(asdict(result), ensure_ascii=False) for result in results)
+    return "[\n" + ",\n".join(map(_escaped, rows)) + "\n]" if results else "[]"
+
+
+def rewritings(results: Iterable[Rewriting]) -> str:
+    """Each sentence above what became of it."""
+    rows = (f"{printable(r.source)}\n  {r.log_prob:9.2f}  {printable(r.text)}" for r in results)
+    return "\n".join(rows)
+
+
+def sentences(results: Iterable[Sentence]) -> str:
+    """One sentence a line after its log-probability."""
+    return "\n".join(f"{r.log_prob:9.2f}  {printable(r.text)}" for r in results)
+
+
+def interpolation(result: Interpolation) -> str:
+    """The steps between the two sentences."""
+    return "\n".join([printable(result.start), sentences(result.steps), printable(result.end)])
+
+
+def unknown_words(found: Iterable[str]) -> str:
+    """One line on the words outside the vocabulary; empty where there are none.
+
+    >>> unknown_words(["zebra", "gnu", "zebra"])
+    'outside the vocabulary, read as <unk>: gnu, zebra'
+    """
+    each = sorted({printable(word) for word in found})
+    more = f", and {len(each) - 20} more" if len(each) > 20 else ""
+    return f"outside the vocabulary, read as <unk>: {', '.join(each[:20])}{more}" if each else ""
+
+
+def check_ending(out: Path) -> None:
+    """Refuse a file for latent vectors that is neither ``.npy`` nor ``.parquet``, before any work is done."""
+    if out.suffix not in (".npy", ".parquet"):
+        raise UserError(f"{out} ends neither in .npy nor in .parquet: choose one of the two.")
+
+
+def write_vectors(out: Path, texts: Sequence[str], z: NDArray[np.float32]) -> None:
+    """Latent vectors [N, D] as ``.npy``, or with their sentences as ``.parquet``; whole or not at all.
+
+    Raises:
+        UserError: another ending, or a place that cannot be written.
+    """
+    check_ending(out)
+    try:
+        handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}.") from None
+    try:
+        with os.fdopen(handle, "wb") as target:
+            if out.suffix == ".npy":
+                np.save(target, z, allow_pickle=False)
+            else:
+                column = pa.FixedSizeListArray.from_arrays(pa.array(z.ravel()), z.shape[1])
+                pq.write_table(pa.table({"sentence": pa.array(texts, pa.string()), "z": column}), target)
+            target.flush()
+            os.fsync(target.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, out)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise UserError(f"{out} cannot be written: {error.strerror}.") from None
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _escaped(row: str) -> str:
+    return "".join(c if printable(c) else "".join(f"\\u{u:04x}" for u in _units(c)) for c in row)
+
+
+def _units(character: str) -> list[int]:
+    code = character.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(code[i : i + 2], "big") for i in range(0, len(code), 2)]

@@ -1,0 +1,48 @@
+"""Sentences from arguments, a file or standard input. Knows nothing of what becomes of them."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from undersong.errors import UserError
+
+
+def gather(sentences: Sequence[str], file: Path | None = None) -> list[str]:
+    """The sentences given as arguments, else the lines of ``file`` (``-`` is standard input), else standard input.
+
+    Raises:
+        UserError: nothing was given, or both arguments and a file; a file that cannot be read; a line that is not UTF-8
+            or has no words.
+    """
+    if sentences:
+        if file is not None:
+            raise UserError("sentences were given both as arguments and in a file: use one of the two.")
+        return list(sentences)
+    if file is None and sys.stdin.isatty():
+        raise UserError("no sentences were given: write them as arguments, or use --file FILE, or pipe them in.")
+    if file is None or str(file) == "-":
+        return lines(sys.stdin.buffer, "standard input")
+    try:
+        with open(file, "rb") as source:
+            return lines(source, str(file))
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def lines(source: BinaryIO, name: str) -> list[str]:
+    """The lines of a file of UTF-8 text, one sentence each."""
+    found = []
+    for number, line in enumerate(source, 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"line {number} of {name} is not UTF-8 text (byte {error.start + 1}): convert the file, or remove the line."
+            ) from None
+        if not text.strip():
+            raise UserError(f"line {number} of {name} is empty: remove it, so that results and lines stay in step.")
+        found.append(text)
+    if not found:
+        raise UserError(f"{name} is empty: give one sentence a line.")
+    return found

@@ -1,0 +1,115 @@
+"""Sentences written again from their own latent vectors: whole (reconstruct), or from what is left of them (impute).
+
+Knows nothing of encoders, decoders or the command line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from undersong.decoding.beam import Beam
+from undersong.decoding.given import Source, read
+from undersong.decoding.latent import Trained, posterior, require_latent, write
+from undersong.decoding.search import MAX_WORDS, Search
+
+BEAM = Beam()
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """A sentence and what became of it.
+
+    Attributes:
+        source: as it was read: words outside the vocabulary are marked ``<unk:word>``.
+        unknown: those words.
+        text: what was written; the unknown word stands as ``<unk>``.
+        log_prob: log p(text|z) of the words and the end, in nats.
+    """
+
+    source: str
+    unknown: tuple[str, ...]
+    text: str
+    log_prob: float
+
+
+def reconstruct(
+    run: Trained,
+    sentences: Sequence[str],
+    search: Search = BEAM,
+    posterior_mean: bool = True,
+    max_words: int = MAX_WORDS,
+    unknown: bool = True,
+    seed: int = 0,
+) -> list[Rewriting]:
+    """Encode each sentence and write it again.
+
+    Args:
+        run: a trained model and its tokenizer.
+        sentences: any text.
+        search: how words are chosen.
+        posterior_mean: z is the mean of q(z|x), else a sample of it.
+        max_words: most words written; a longer sentence may become as long as it is.
+        unknown: whether the unknown word may be written.
+        seed: of all noise; that of a sentence depends on it and on the sentence's place in the list alone.
+
+    Returns:
+        One for each sentence, in order.
+
+    Raises:
+        UserError: the model has no latent vector, or a sentence has no words.
+    """
+    require_latent(run)
+    sources = read(run.tokenizer, sentences)
+    return _rewritten(run, sources, search, posterior_mean, max_words, unknown, seed, given=False)
+
+
+def impute(
+    run: Trained,
+    sentences: Sequence[str],
+    search: Search = BEAM,
+    posterior_mean: bool = True,
+    max_words: int = MAX_WORDS,
+    unknown: bool = True,
+    seed: int = 0,
+) -> list[Rewriting]:
+    """Complete sentences of which a first part is given, or whose blanks are to be filled.
+
+    The word ``_`` is a blank: exactly one known word. A text with blanks is a whole sentence, of as many words; one
+    without is a first part, and what follows is free. z comes from q(z | the words given, blanks as the unknown word).
+
+    Args:
+        run: a trained model and its tokenizer; a language model will do.
+        sentences: first parts, or sentences with blanks.
+        search: how the missing words are chosen; beam search weighs those before a given word by what follows.
+        posterior_mean: z is the mean of q, else a sample of it.
+        max_words: most words of a completed sentence; never fewer than are given.
+        unknown: whether the unknown word may be written after a first part.
+        seed: of all noise; that of a sentence depends on it and on the sentence's place in the list alone.
+
+    Returns:
+        One for each sentence, in order; ``log_prob`` counts the given words too.
+
+    Raises:
+        UserError: a sentence has no words, or has blanks where the vocabulary is of word pieces.
+    """
+    sources = read(run.tokenizer, sentences, blanks=True)
+    return _rewritten(run, sources, search, posterior_mean, max_words, unknown, seed, given=True)
+
+
+def _rewritten(
+    run: Trained,
+    sources: list[Source],
+    search: Search,
+    posterior_mean: bool,
+    max_words: int,
+    unknown: bool,
+    seed: int,
+    given: bool,
+) -> list[Rewriting]:
+    z = posterior(run, sources, posterior_mean, seed)
+    lengths = [len(s.ids) for s in sources]
+    fixed = [s.fixed for s in sources] if given else None
+    found = write(run, z, search, [max(max_words, n) for n in lengths], unknown, seed, fixed, lengths)
+    return [
+        Rewriting(s.text, s.unknown, run.tokenizer.decode(h.words), h.log_prob)
+        for s, h in zip(sources, found, strict=True)
+    ]
