@@ -6,10 +6,11 @@ built are written as the same YAML. Knows nothing of models, files or the comman
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from undersong.errors import UserError
 
@@ -32,11 +33,12 @@ class Configurable:
         except TypeError:  # __init__ says it better; and copying makes an empty object first
             return self
         bound.apply_defaults()
-        object.__setattr__(self, "_arguments", dict(bound.arguments))
+        named = {name: v for name, v in bound.arguments.items() if _is_named(bound.signature.parameters[name])}
+        object.__setattr__(self, "_arguments", named)
         return self
 
 
-def describe(value: Any) -> Any:
+def describe(value: Any, sizes: int = 0) -> Any:
     """``value`` as plain numbers, strings, lists and dictionaries, from which ``jsonargparse`` makes it again.
 
     A class or a ``functools.partial`` of one stands for a factory whose sizes come later (``LSTM`` needs the
@@ -45,6 +47,7 @@ def describe(value: Any) -> Any:
     Args:
         value: a ``Configurable``, a class, a ``partial`` of a class, a path, a number, a string, or a list, tuple or
             dictionary of these.
+        sizes: how many of a factory's first arguments its caller will give; they are no part of the configuration.
 
     Raises:
         UserError: for a function or any other object that could not be made again from a file.
@@ -62,22 +65,47 @@ def describe(value: Any) -> Any:
     if isinstance(value, Configurable):
         return _described(type(value), value._arguments)
     if isinstance(value, type):
-        return _described(value, _defaults(value))
-    if isinstance(value, partial) and isinstance(value.func, type) and not value.args:
-        return _described(value.func, {**_defaults(value.func), **value.keywords})
-    if hasattr(value, "class_path_and_args"):  # a factory made by the command line
-        return describe(value.class_path_and_args())
+        return _described(value, _defaults(value, sizes))
+    if isinstance(value, partial):
+        made = _made_by(value)
+        if made is not None:
+            return _described(made, {**_defaults(made, sizes), **value.keywords})
     raise UserError(
         f"{value!r} cannot be written into a run's configuration: pass an object or a class that derives from "
         "undersong's base classes, or functools.partial of such a class with keyword arguments only."
     )
 
 
+def describe_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, each described; a parameter's annotation tells which sizes its factory will be given."""
+    annotated = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]
+    hints = get_type_hints(annotated)
+    return {name: describe(v, _sizes(hints.get(name))) for name, v in arguments.items()}
+
+
 def _described(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
     path = f"{cls.__module__}.{cls.__qualname__}"
-    return {"class_path": path, "init_args": {name: describe(v) for name, v in arguments.items()}}
+    return {"class_path": path, "init_args": describe_arguments(cls, arguments)}
 
 
-def _defaults(cls: type) -> dict[str, Any]:
-    parameters = inspect.signature(cls).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+def _made_by(factory: partial[Any]) -> type | None:
+    """The class that a partial makes; the command line's partials carry it as the argument of a helper."""
+    if isinstance(factory.func, type) and not factory.args:
+        return factory.func
+    by_jsonargparse = getattr(factory.func, "__module__", "").startswith("jsonargparse")
+    return factory.args[-1] if by_jsonargparse and factory.args and isinstance(factory.args[-1], type) else None
+
+
+def _sizes(hint: Any) -> int:
+    """Two for ``Callable[[int, int], Decoder]``."""
+    return len(get_args(hint)[0]) if get_origin(hint) is Callable and get_args(hint) else 0
+
+
+def _defaults(cls: type, sizes: int) -> dict[str, Any]:
+    parameters = list(inspect.signature(cls).parameters.values())[sizes:]
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty and _is_named(p)}
+
+
+def _is_named(parameter: inspect.Parameter) -> bool:
+    """False for ``*args`` and ``**kwargs``, as ``nn.Module`` has them."""
+    return parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
