@@ -1,6 +1,6 @@
 """Recurrent layers that read a batch of sequences of nearly equal length in one direction.
 
-    LSTM:  i, f, g, o = W x_t + U h_{t-1} + C k + b
+    LSTM:  i, f, o, g = W x_t + U h_{t-1} + C k + b
            c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g),   h_t = sigmoid(o) tanh(c_t)
     GRU:   r, u, n:  n = tanh(W_n x_t + C_n k + b_n + r (U_n h_{t-1} + d)),   h_t = (1 - u) n + u h_{t-1}
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.nets.precision import FP32, Precision
+from undersong.nets.scan import lstm
 
 State = tuple[Tensor, ...]  # each [N, H]
 
@@ -82,9 +83,13 @@ class Recurrent(nn.Module, ABC):
         """One step from what was read, already multiplied: [N, G]."""
 
     def _fixed(self, constant: Tensor | None) -> Tensor | None:
-        return None if constant is None else self._product(constant, self.weight_constant)
+        if constant is None or self.weight_constant is None:
+            return None
+        return self._product(constant, self.weight_constant)
 
     def _product(self, left: Tensor, weight: Tensor) -> Tensor:
+        if self.precision.name == "fp32":
+            return nn.functional.linear(left, weight)
         dtype = self.precision.dtype
         return nn.functional.linear(left.to(dtype), weight.to(dtype)).to(left.dtype)
 
@@ -99,9 +104,27 @@ class LSTM(Recurrent):
 
     gates, num_states = 4, 2
 
+    def forward(
+        self, inputs: Tensor, state: State | None = None, constant: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """As ``Recurrent.forward``, by the fused kernel unless the precision asks for plain operations."""
+        if not self.precision.fused or not inputs.numel():
+            return super().forward(inputs, state, constant)
+        dtype = self.precision.dtype if self.precision.name != "fp32" else inputs.dtype
+        outputs, c = lstm(
+            inputs.transpose(0, 1),
+            self._fixed(constant),
+            self.weight_input,
+            self.weight_hidden,
+            self.bias,
+            state,
+            dtype,
+        )
+        return outputs.transpose(0, 1), (outputs[-1], c)
+
     def cell(self, read: Tensor, state: State) -> State:
         h, c = state
-        i, f, g, o = (read + self._product(h, self.weight_hidden)).chunk(4, -1)
+        i, f, o, g = (read + self._product(h, self.weight_hidden)).chunk(4, -1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
 

@@ -1,0 +1,145 @@
+"""log p(target | h) and its gradients in one pass over chunks of rows.
+
+With p = softmax(W h + b) and an upstream gradient u_n for each row n,
+
+    d/dh_n = u_n (W_target - p_n W),    d/dW = sum_n u_n (1_target - p_n) h_n^T,    d/db = sum_n u_n (1_target - p_n)
+
+The first is exact for any u, since u_n only scales it. The others need u before the rows are summed: where all u are
+equal (the mean of a batch) they too are made in the forward pass, with u = 1, and scaled; otherwise p is made again.
+p is never corrected by the one-hot target: that part is a gather (d/dh) and a scatter (d/dW) of a few rows.
+
+In bf16 the products read bf16 and the chunk of logits is bf16; the target's own logit, lse and all sums are fp32.
+Knows nothing of modules.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from undersong.nets.precision import Precision
+from undersong.nets.products import Matrix
+
+_CHUNK = 3_000_000  # numbers of a chunk of logits: 12 MB in fp32, which a last-level cache holds
+
+
+def log_prob(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, precision: Precision, weighted: bool
+) -> Tensor:
+    """Log-probability of each target, nats; differentiable once.
+
+    Args:
+        hidden: [N, H].
+        weight: [V, H].
+        bias: [V].
+        targets: int64 [N].
+        precision: of the products.
+        weighted: True to leave the gradients of weight and bias to the backward pass.
+
+    Returns:
+        [N].
+    """
+    dtype = precision.dtype if precision.name != "fp32" else hidden.dtype
+    learning = torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad or bias.requires_grad)
+    if not learning:
+        return _Pass(hidden, weight, bias, targets, dtype).likelihood()
+    return _LogProb.apply(hidden, weight, bias, targets, dtype, weighted)
+
+
+class _Pass:
+    """One pass over the rows, chunk by chunk."""
+
+    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
+        self.hidden, self.weight, self.bias, self.targets, self.dtype = hidden, weight, bias, targets, dtype
+        self.rows = max(1, min(len(targets), _CHUNK // weight.shape[0]))
+        self.to_logits = Matrix(weight, dtype, self.rows)
+        self.short_bias = bias.to(dtype)
+
+    def chunks(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Slices of rows, their hidden states in the products' dtype, their logits [n, V]."""
+        for first in range(0, len(self.targets), self.rows):
+            rows = slice(first, first + self.rows)
+            hidden = self.hidden[rows].to(self.dtype)
+            yield rows, hidden, self.to_logits(hidden, self.short_bias)
+
+    def likelihood(self) -> Tensor:
+        """Log-probabilities alone: [N]."""
+        out = self.hidden.new_empty(len(self.targets))
+        for rows, _, logits in self.chunks():
+            out[rows] = logits.to(out.dtype).logsumexp(-1)
+        return self.target_logits() - out
+
+    def target_logits(self) -> Tensor:
+        """The targets' own logits, from fp32 inputs: [N]."""
+        return (self.hidden * self.weight[self.targets]).sum(-1) + self.bias[self.targets]
+
+    def gradients(
+        self, upstream: Tensor | None, of_hidden: bool
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+        """lse [N] and minus the sums over p: [N, H], [V, H] and [V].
+
+        Args:
+            upstream: a factor for each row in the sums over rows [N]; None to leave these sums out.
+            of_hidden: False to leave out the gradient of the hidden states.
+        """
+        lse = self.hidden.new_empty(len(self.targets))
+        in_hidden = torch.empty_like(self.hidden) if of_hidden else None
+        in_weight = torch.zeros_like(self.weight) if upstream is not None else None
+        in_bias = torch.zeros_like(self.bias) if upstream is not None else None
+        back = Matrix(self.weight.t(), self.dtype, self.rows) if of_hidden else None
+        for rows, hidden, logits in self.chunks():
+            top = logits.amax(-1).to(lse.dtype)
+            p = logits.softmax(-1)  # [n, V]
+            # The largest probability is 1 / sum exp(logits - top), and never underflows.
+            lse[rows] = top - p.amax(-1).to(lse.dtype).log()
+            if in_hidden is not None and back is not None:
+                in_hidden[rows] = back(p).neg_()
+            if upstream is not None and in_weight is not None and in_bias is not None:
+                weighted = (hidden * -upstream[rows, None]).to(self.dtype)
+                if self.dtype == in_weight.dtype:
+                    in_weight.addmm_(p.t(), weighted)
+                else:
+                    in_weight += torch.mm(p.t(), weighted)
+                in_bias.addmv_(p.t(), -upstream[rows]) if self.dtype == in_bias.dtype else in_bias.add_(
+                    torch.mv(p.t(), -upstream[rows].to(self.dtype))
+                )
+        return lse, in_hidden, in_weight, in_bias
+
+
+class _LogProb(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype, weighted: bool
+    ) -> Tensor:
+        work = _Pass(hidden, weight, bias, targets, dtype)
+        of_hidden, of_weight, of_bias = ctx.needs_input_grad[:3]
+        ones = None if weighted or not (of_weight or of_bias) else torch.ones_like(hidden[:, 0])
+        lse, in_hidden, in_weight, in_bias = work.gradients(ones, of_hidden)
+        if in_hidden is not None:
+            in_hidden += weight[targets]
+        if in_weight is not None and in_bias is not None:
+            in_weight.index_add_(0, targets, hidden)
+            in_bias.index_add_(0, targets, torch.ones_like(lse))
+        ctx.save_for_backward(hidden, weight, bias, targets, in_hidden, in_weight, in_bias)
+        ctx.dtype = dtype
+        return work.target_logits() - lse
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, targets, in_hidden, in_weight, in_bias = ctx.saved_tensors
+        d_hidden = None if in_hidden is None else in_hidden * upstream[:, None]
+        if not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2]):
+            return d_hidden, None, None, None, None, None
+        first = upstream[0] if len(upstream) else upstream.new_ones(())
+        if in_weight is not None and bool((upstream == first).all()):
+            return d_hidden, in_weight * first, in_bias * first, None, None, None
+        work = _Pass(hidden, weight, bias, targets, ctx.dtype)
+        _, _, d_weight, d_bias = work.gradients(upstream, of_hidden=False)
+        assert d_weight is not None
+        assert d_bias is not None
+        d_weight.index_add_(0, targets, hidden * upstream[:, None])
+        d_bias.index_add_(0, targets, upstream)
+        return d_hidden, d_weight, d_bias, None, None, None
