@@ -35,6 +35,7 @@ _MOST_LABELS = 65_536
 
 def prepare(
     source: str,
+    *,
     out: Path,
     text_column: str | None = None,
     label_column: str | None = None,

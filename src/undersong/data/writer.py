@@ -33,7 +33,7 @@ class SplitWriter:
         self.sentences = self.tokens = 0
         self._digest = {part: hashlib.blake2b(digest_size=16) for part in ("words", "lengths", "labels")}
         # Open for as long as the writer is, which no `with` can say; `close` closes them.
-        self._files = {part: self._spool(part).open("wb") for part in ("offsets", "words", "labels")}  # noqa: SIM115
+        self._files = {part: self._spool(part).open("wb") for part in ("offsets", "words", "labels")}
         self._files["offsets"].write(_bytes(np.zeros(1), np.int64))
 
     def append(self, flat: NDArray[Any], lengths: NDArray[Any], labels: NDArray[Any] | None) -> None:
