@@ -1,0 +1,47 @@
+"""What is one step of learning?
+
+A learner changes the parameters of a ``System``. The loop gives it batches and step numbers and keeps whatever tensors it
+asks to keep; a learner may take several gradients, treat the groups of parameters apart, or gather counts until
+``end_epoch``. Knows nothing of files, progress or validation.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from undersong.configurable import Configurable
+from undersong.data.batch import Batch
+from undersong.learning.system import System
+
+Metrics = dict[str, Tensor]
+
+
+class Learner(Configurable, ABC):
+    """Makes a system better; its first argument is the system.
+
+    Write ``step``. A learner that remembers more than the system's parameters also writes ``state`` and ``restore``, and
+    then resumes exactly like any other.
+    """
+
+    def __init__(self, system: System):
+        self.system = system
+
+    @abstractmethod
+    def step(self, x: Batch, step: int) -> Metrics:
+        """Learn from one batch at global step ``step``, which starts from 0.
+
+        Returns:
+            Scalars, still on the device, to be averaged into the progress: at least ``loss``, in nats a sentence.
+        """
+
+    def end_epoch(self) -> Metrics:
+        """What is done when every sentence was seen once, such as an M-step."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """Whatever the next step depends on beside the system's parameters and the step number."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up what ``state`` gave."""

@@ -1,0 +1,46 @@
+"""Where to compute: the device and the number of threads, resolved once and then written down.
+
+Knows nothing of what is computed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from undersong.errors import UserError
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` takes the first that is there of a CUDA device, Apple's MPS and the CPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` (or ``cuda:1``) or ``mps``.
+
+    Raises:
+        UserError: the name is not known, or the device is not there.
+
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, found in there.items() if found))
+    kind = name.partition(":")[0]
+    if kind not in there:
+        raise UserError(f"device {name!r} is not known: use auto, cpu, cuda or mps.")
+    if not there[kind]:
+        raise UserError(f"This machine has no {kind} device that torch can use: take --device auto or cpu.")
+    return torch.device(name)
+
+
+@contextmanager
+def borrowed(device: torch.device, threads: int) -> Iterator[None]:
+    """Use ``threads`` CPU threads and the global random state, and give both back as they were."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        with torch.random.fork_rng([device.index or 0] if device.type == "cuda" else []):
+            yield
+    finally:
+        torch.set_num_threads(before)

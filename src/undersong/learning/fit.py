@@ -1,0 +1,200 @@
+"""The loop: batches to a learner, a look at held-out sentences, a checkpoint, until it is enough.
+
+A run is a pure function of its configuration: batches depend on (seed, epoch), noise on (seed, step), held-out noise on the
+sentence. So whatever the loop itself remembers is the few values of ``Memory``, and a run that goes on from any checkpoint
+ends where one never stopped ends. Knows nothing of models, objectives or how a learner learns.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import NoReturn
+
+from undersong.data.batch import Batch
+from undersong.data.batching import Batches
+from undersong.errors import UserError
+from undersong.learning.base import Learner
+from undersong.learning.checkpoint import Checkpoint, Checkpoints
+from undersong.learning.interrupt import Interrupt
+from undersong.learning.meter import Meter
+from undersong.learning.progress import Display
+from undersong.learning.record import Line, Record
+from undersong.learning.seeds import sow
+from undersong.learning.state import weights
+from undersong.learning.validation import Validation
+
+SYNC = 20  # steps between looks at the numbers: each look waits for the device
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the loop carries from one step to the next.
+
+    Attributes:
+        step: steps taken.
+        best: highest held-out value of the objective, or None before the first.
+        best_step: where that was.
+        stale: validations without a better value since the schedules ended.
+        seconds: spent training so far, over all its resumptions.
+        stopped: why the run ended, or None.
+    """
+
+    step: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    stale: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to look, to save and to stop.
+
+    Attributes:
+        steps: the last step.
+        patience: validations without a better value before the run stops; None for never.
+        settled: step from which the objective's coefficients are constant; patience waits for it.
+        validate: steps between validations.
+        save: seconds between checkpoints.
+    """
+
+    steps: int
+    patience: int | None
+    settled: int
+    validate: int
+    save: float
+
+
+class Fit:
+    """One run in progress.
+
+    Args:
+        learner: what learns, and through it the system.
+        batches: of the training split.
+        validation: of held-out sentences; None where there are none.
+        limits: when to look, to save and to stop.
+        checkpoints: where to save.
+        record: where to write what happened.
+        display: whom to show it.
+        watch: called with each held-out line, gives lines for the record and says what a person must know.
+        resumption: the command that goes on with this run, for whoever stops it.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        batches: Batches,
+        validation: Validation | None,
+        limits: Limits,
+        checkpoints: Checkpoints,
+        record: Record,
+        display: Display,
+        watch: Callable[[Line], list[Line]],
+        resumption: str,
+    ):
+        self.learner, self.system, self.batches, self.validation = learner, learner.system, batches, validation
+        self.limits, self.checkpoints, self.record, self.display = limits, checkpoints, record, display
+        self.watch, self.resumption = watch, resumption
+        self.device = next(self.system.parameters()).device
+        self.memory = Memory()
+
+    def run(self, memory: Memory) -> Memory:
+        """Learn until a limit is reached.
+
+        Raises:
+            UserError: the loss is no longer a number.
+            KeyboardInterrupt, SystemExit: a person or the machine asked to stop; all is saved.
+        """
+        self.memory = memory
+        saved = began = time.monotonic()
+        before = memory.seconds
+        meter = Meter()
+        with Interrupt() as interrupt:
+            for x in self._batches(memory.step):
+                sow(self.batches.seed, self.memory.step)
+                self.system.train()
+                meter.add(self.learner.step(x.to(self.device), self.memory.step), x)
+                self.memory = replace(self.memory, step=self.memory.step + 1)
+                epoch_ends = self.memory.step % len(self.batches) == 0
+                if epoch_ends:
+                    meter.note(self.learner.end_epoch())
+                due = self._validation_due()
+                if not (due or epoch_ends or self.memory.step % SYNC == 0 or interrupt.caught):
+                    continue
+                self.memory = replace(self.memory, seconds=before + time.monotonic() - began)
+                self._write_train(meter)
+                better = self._validate() if due else False
+                self.memory = replace(self.memory, stopped=self._reason())
+                now = time.monotonic()
+                if better or self.memory.stopped or interrupt.caught or now - saved >= self.limits.save:
+                    saved = now
+                    self._save()
+                if self.memory.stopped:
+                    break
+                if interrupt.caught:
+                    self.display.say(f"Saved at step {self.memory.step}. To go on: {self.resumption}")
+                    interrupt.leave()
+                meter.restart()
+        return self.memory
+
+    def _batches(self, step: int) -> Iterator[Batch]:
+        """All batches from a step on."""
+        epoch, start = divmod(step, len(self.batches))
+        while True:
+            yield from self.batches.epoch(epoch, start)
+            epoch, start = epoch + 1, 0
+
+    def _validation_due(self) -> bool:
+        step = self.memory.step
+        return self.validation is not None and (step % self.limits.validate == 0 or step >= self.limits.steps)
+
+    def _line(self, kind: str) -> Line:
+        epoch = self.memory.step / len(self.batches)
+        return {"kind": kind, "step": self.memory.step, "epoch": epoch, "seconds": round(self.memory.seconds, 3)}
+
+    def _write_train(self, meter: Meter) -> None:
+        found = meter.flush()
+        line = {**self._line("train"), **found.line}
+        if found.bad is not None:
+            self._fail(f"{found.bad[0]} became {found.bad[1]}")
+        self.record.write(line)
+        self.display.train(line)
+
+    def _validate(self) -> bool:
+        """Look at held-out sentences; whether the objective is the best so far."""
+        assert self.validation is not None
+        found = self.validation(self.system)
+        value = found["objective"]
+        if value is None:
+            self._fail("the held-out objective is not a number")
+        better = self.memory.best is None or value > self.memory.best
+        step = self.memory.step
+        if better:
+            self.memory = replace(self.memory, best=value, best_step=step, stale=0)
+        elif step > self.limits.settled:
+            self.memory = replace(self.memory, stale=self.memory.stale + 1)
+        line = {**self._line("valid"), **found, "best": better}
+        self.record.write(line)
+        self.display.valid(line)
+        for warning in self.watch(line):
+            self.record.write(warning)
+        return better
+
+    def _reason(self) -> str | None:
+        if self.limits.patience is not None and self.memory.stale >= self.limits.patience:
+            return f"no better held-out objective in {self.memory.stale} validations"
+        return "all epochs are done" if self.memory.step >= self.limits.steps else None
+
+    def _save(self) -> None:
+        state = {**asdict(self.memory), "record": self.record.flushed()}
+        checkpoint = Checkpoint(self.memory.step, weights(self.system), self.learner.state(), state)
+        self.checkpoints.save(checkpoint)
+
+    def _fail(self, what: str) -> NoReturn:
+        kept = self.checkpoints.steps()
+        where = f"the checkpoint of step {kept[-1]} is kept" if kept else "there was no checkpoint yet"
+        raise UserError(
+            f"Training stopped at step {self.memory.step}: {what}; {where}. Try a lower --learner.lr, a smaller "
+            "--learner.clip, or --precision fp32."
+        )

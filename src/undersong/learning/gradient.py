@@ -1,0 +1,79 @@
+"""Stochastic gradient steps: Adam, with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019).
+
+    g <- g min(1, clip / |g|),   theta <- theta - lr(step) (m^ / (sqrt(v^) + eps) + weight_decay theta)
+
+Knows nothing of what the loss is made of.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from undersong.data.batch import Batch
+from undersong.draw import Draw
+from undersong.learning.base import Learner, Metrics
+from undersong.learning.system import System
+from undersong.objectives.schedule import Coefficient, at
+
+
+class Gradient(Learner):
+    """All parameters follow the gradient of one loss.
+
+    Args:
+        system: what learns.
+        lr: learning rate, a number or a schedule.
+        clip: largest norm of the whole gradient; 0 for no limit.
+        weight_decay: share of each parameter (times lr) taken away at each step.
+        betas: decay of Adam's running means of the gradient and of its square.
+        eps: keeps Adam's quotient finite.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        lr: Coefficient = 1e-3,
+        clip: float = 5.0,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ):
+        super().__init__(system)
+        self.lr, self.clip = lr, clip
+        self.named = {name: p for name, p in system.named_parameters() if p.requires_grad}
+        self.parameters = list(self.named.values())
+        self.adam = torch.optim.AdamW(
+            self.parameters, at(lr, 0), betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=True
+        )
+
+    def step(self, x: Batch, step: int) -> Metrics:
+        """One gradient step."""
+        self.adam.zero_grad(set_to_none=True)
+        d, loss = self.system.loss(x, step)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip or float("inf"))
+        for group in self.adam.param_groups:
+            group["lr"] = at(self.lr, step)
+        self.adam.step()
+        return {"loss": loss.detach(), "gradient_norm": norm, **terms(d)}
+
+    def state(self) -> dict[str, Tensor]:
+        """Adam's running means, by parameter."""
+        kept = {}
+        for name, parameter in self.named.items():
+            kept.update({f"{part}:{name}": v for part, v in self.adam.state.get(parameter, {}).items()})
+        return kept
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up Adam's running means."""
+        for key, value in state.items():
+            part, _, name = key.partition(":")
+            parameter = self.named[name]
+            self.adam.state[parameter][part] = value.to(parameter.device, copy=True)
+
+
+@torch.no_grad()
+def terms(d: Draw) -> Metrics:
+    """The distortion and, where q has a density, the rate of a draw: means over its sentences, nats."""
+    found = {"reconstruction": -d.mean(d.log_px).mean()}
+    return found if d.parts is None else {**found, "kl": d.kl.mean()}

@@ -1,0 +1,94 @@
+"""What a person sees while a run trains, on standard error: a live line on a terminal, else a plain line now and then.
+
+Knows nothing of how the numbers came about.
+"""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from undersong.learning.record import Line
+
+
+class Display:
+    """Shows lines of the record.
+
+    Args:
+        total: steps the run will take at most.
+        quiet: show nothing.
+        every: seconds between plain lines of training; validations are always shown.
+    """
+
+    def __init__(self, total: int, quiet: bool = False, every: float = 30.0):
+        self.total, self.quiet, self.every = total, quiet, every
+        self.console = Console(stderr=True, highlight=False)
+        self.held: Line = {}
+        self._began: tuple[float, int] | None = None
+        self._shown = time.monotonic()
+        self._live: Progress | None = None
+        if self.console.is_terminal and not quiet:
+            self._live = Progress(BarColumn(20), TextColumn("{task.description}"), console=self.console, transient=True)
+            self._task = self._live.add_task("", total=total)
+            self._live.start()
+
+    def say(self, text: str) -> None:
+        """A sentence of its own."""
+        if self.quiet:
+            return
+        if self._live is not None:
+            self.console.print(text, markup=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def train(self, line: Line) -> None:
+        """A line of kind ``train``."""
+        now, step = time.monotonic(), line["step"]
+        if self._began is None:
+            self._began = now, step
+        text = f"{self._text(line)}  {_left(self._began, now, step, self.total)}"
+        if self._live is not None:
+            self._live.update(self._task, completed=step, description=text)
+        elif now - self._shown >= self.every:
+            self._shown = now
+            self.say(text)
+
+    def valid(self, line: Line) -> None:
+        """A line of kind ``valid``."""
+        self.held = line
+        mark = "  best so far" if line["best"] else ""
+        value = f"objective {_number(line['objective'])}  ELBO {_number(line['elbo'])}  "
+        self.say(f"held out, epoch {line['epoch']:.2f}, step {line['step']}: {value}{_held(line)}{mark}")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _text(self, line: Line) -> str:
+        share = f"  {_held(self.held, short=True)}" if self.held else ""
+        rate = line["tokens_per_second"]
+        terms = f"reconstruction {_number(line.get('reconstruction'))}  KL {_number(line.get('kl'))}"
+        return f"epoch {line['epoch']:.2f}  step {line['step']}  {terms}{share}  {rate:,.0f} tokens/s"
+
+
+def _held(line: Line, short: bool = False) -> str:
+    percent = line["kl_percent"]
+    share = "" if percent is None else f" ({percent:.1f}% of the objective)"
+    units = "" if line["active_units"] is None else f"  active units {line['active_units']}"
+    if short:
+        return f"held out: KL {_number(line['kl'])}{share}{units}"
+    return f"reconstruction {_number(line['reconstruction'])}  KL {_number(line['kl'])}{share}{units}"
+
+
+def _left(began: tuple[float, int], now: float, step: int, total: int) -> str:
+    seconds, steps = now - began[0], step - began[1]
+    if steps <= 0:
+        return ""
+    left = round(seconds / steps * (total - step))
+    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

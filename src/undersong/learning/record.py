@@ -1,0 +1,75 @@
+"""``metrics.jsonl``: what happened in a run, one JSON object a line.
+
+Every line has ``kind`` and ``step`` (steps taken so far); numbers are finite or null.
+
+    kind "train", a few steps together: epoch, seconds, tokens_per_second, sentences, tokens, learning figures by the
+        learner's names (Gradient: loss, gradient_norm, reconstruction, kl): means a sentence, with the training's noise
+    kind "valid", held-out sentences: epoch, seconds, and the names of ``validation.figures``; best: whether the best so far
+    kind "doctor": name, healthy, message, evidence, advice
+
+Knows nothing of what the numbers mean.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from undersong.errors import UserError
+
+Line = dict[str, Any]
+
+
+class Record:
+    """Appends lines; ``size`` bytes of them are kept from before.
+
+    Args:
+        path: the file.
+        size: where to cut it back to, when a run resumes from a checkpoint; 0 for a new file.
+    """
+
+    def __init__(self, path: Path, size: int = 0):
+        self.path = path
+        self.file = open(path, "ab")
+        self.file.truncate(size)
+        self.file.seek(size)
+
+    def write(self, line: Line) -> None:
+        """Add a line, readable at once by whoever watches the file."""
+        self.file.write(json.dumps({name: _finite(v) for name, v in line.items()}).encode() + b"\n")
+        self.file.flush()
+
+    def flushed(self) -> int:
+        """Bytes so far, all of them on the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return self.file.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+def read_record(path: Path) -> list[Line]:
+    """All lines; a last one that was cut off by a kill is left out.
+
+    Raises:
+        UserError: another line is damaged.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    whole = content[: content.rfind("\n") + 1]
+    lines = []
+    for number, text in enumerate(whole.splitlines(), 1):
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            raise UserError(f"{path}, line {number}, is not JSON: the file was changed after it was written.") from None
+    return lines
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,201 @@
+"""From a configuration to a running loop: a fresh run's folder, or one to go on with.
+
+The loop is always built from the configuration as it is written, so that what was trained is what the file says. Knows
+nothing of what a step does.
+"""
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from undersong.configurable import describe
+from undersong.data.batching import Batches
+from undersong.data.store import Corpus
+from undersong.errors import UserError
+from undersong.inference import Amortized, Exact
+from undersong.learning import configuration
+from undersong.learning.checkpoint import Checkpoint, Checkpoints
+from undersong.learning.configuration import Config
+from undersong.learning.device import borrowed, resolve_device
+from undersong.learning.files import write_atomically
+from undersong.learning.fit import Fit, Limits, Memory
+from undersong.learning.progress import Display
+from undersong.learning.record import Line, Record
+from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info
+from undersong.learning.state import load_weights
+from undersong.learning.system import System
+from undersong.learning.validation import Validation
+from undersong.models import ExactModel
+from undersong.nets.precision import Precision, resolve, set_precision
+
+Train = Callable[..., Any]
+FREE = ("epochs", "steps", "patience", "checkpoint_seconds", "resume", "quiet", "out", "seeds")
+
+
+def start(train: Train, given: Config, seed: int, folder: Path) -> None:
+    """Begin a run in a folder that is not there yet, and train it to its end."""
+    corpus = Corpus.open(given["corpus"])
+    own = _resolved(given, seed, folder)
+    made = configuration.instantiate(train, own)
+    with borrowed(torch.device(own["device"]), own["threads"]):
+        system = build(made, corpus.vocab_size, seed)
+        if isinstance(system.model, ExactModel) and own["inference"] == describe(Amortized):
+            own["inference"] = describe(Exact)
+            made = configuration.instantiate(train, own)
+            system = build(made, corpus.vocab_size, seed)
+        _make_folder(folder, own, corpus)
+        _fit(made, own, system, corpus, folder, None)
+
+
+def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
+    """Go on with the run in a folder from its last whole checkpoint, or begin it if it was never written down."""
+    if not (folder / CONFIG).exists():
+        others = {p.name for p in folder.iterdir()} - {INFO, TOKENIZER} if folder.exists() else set()
+        if any(not name.startswith(".") for name in others):
+            raise UserError(f"{folder} is not a run's folder (no {CONFIG}): choose another --out.")
+        return start(train, given, seed, folder)
+    stored = configuration.read(folder / CONFIG)
+    own = _merged(stored, given, configuration.defaults(train), folder)
+    corpus = open_corpus(Path(own["corpus"]), read_info(folder))
+    made = configuration.instantiate(train, own)
+    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    checkpoint, refused = checkpoints.latest()
+    if own != stored:
+        configuration.write(own, folder / CONFIG)
+    display = Display(0, own["quiet"])
+    for wrong in refused:
+        display.say(f"{wrong} Going on from {f'step {checkpoint.step}' if checkpoint else 'the beginning'} instead.")
+    checkpoints.forget_after(checkpoint.step if checkpoint else -1)
+    with borrowed(torch.device(own["device"]), own["threads"]):
+        _fit(made, own, build(made, corpus.vocab_size, own["seeds"][0]), corpus, folder, checkpoint)
+    return None
+
+
+def _fit(
+    made: dict[str, Any], own: Config, system: System, corpus: Corpus, folder: Path, checkpoint: Checkpoint | None
+) -> None:
+    device, seed = torch.device(own["device"]), own["seeds"][0]
+    bound = {"sentences": own["sentences"]} if own["tokens"] is None else {"tokens": own["tokens"]}
+    batches = Batches(corpus.train, **bound, seed=seed)
+    if not len(batches):
+        raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
+    if checkpoint is not None:
+        load_weights(system, checkpoint.weights)
+    system.to(device)
+    set_precision(system, Precision(own["precision"]))
+    learner = made["learner"](system)
+    memory = Memory()
+    if checkpoint is not None:
+        learner.restore({name: t.to(device) for name, t in checkpoint.learner.items()})
+        kept = {name: v for name, v in checkpoint.state.items() if name != "record"}
+        memory = replace(Memory(**kept), stopped=None)
+    steps = own["epochs"] * len(batches) if own["steps"] is None else own["steps"]
+    limits = Limits(
+        steps=steps,
+        patience=own["patience"],
+        settled=system.objective.end,
+        validate=own["validation_steps"] or len(batches),
+        save=own["checkpoint_seconds"],
+    )
+    over = memory.step >= steps or (own["patience"] is not None and memory.stale >= own["patience"])
+    display = Display(steps, own["quiet"])
+    if over and checkpoint is not None:
+        display.say(f"{folder} is trained already ({memory.step} steps).")
+        display.close()
+        return
+    record = Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))
+    validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
+    try:
+        display.say(_opening(own, system, corpus, memory))
+        fit = Fit(
+            learner,
+            batches,
+            validation if len(validation) else None,
+            limits,
+            Checkpoints(folder / CHECKPOINTS),
+            record,
+            display,
+            _watch(folder, system, display),
+            f"undersong train --config {shlex.quote(str(folder / CONFIG))} --resume true",
+        )
+        memory = fit.run(memory)
+        display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
+    finally:
+        display.close()
+        record.close()
+
+
+def _watch(folder: Path, system: System, display: Display) -> Callable[[Line], list[Line]]:
+    return lambda line: []
+
+
+def _opening(own: Config, system: System, corpus: Corpus, memory: Memory) -> str:
+    count = sum(p.numel() for p in system.parameters())
+    start = f"from step {memory.step}" if memory.step else "from the beginning"
+    how = f"{own['device']}, {own['precision']}, {own['threads']} threads"
+    return f"Training {count:,} parameters on {len(corpus.train):,} sentences, seed {own['seeds'][0]}, {start} ({how})."
+
+
+def _resolved(given: Config, seed: int, folder: Path) -> Config:
+    """The configuration of one run, with what ``auto`` and null stand for on this machine."""
+    device = resolve_device(given["device"])
+    return {
+        **given,
+        "corpus": os.path.abspath(given["corpus"]),
+        "out": os.path.abspath(folder),
+        "seeds": [seed],
+        "device": str(device),
+        "precision": resolve(given["precision"], device).name,
+        "threads": given["threads"] or torch.get_num_threads(),
+        "resume": False,
+    }
+
+
+def _merged(stored: Config, given: Config, defaults: Config, folder: Path) -> Config:
+    """The stored configuration, with what may change and was given."""
+    own = {**stored, "out": os.path.abspath(folder), "quiet": given["quiet"]}
+    for name, value in given.items():
+        if name in FREE:
+            if name not in ("out", "seeds", "quiet", "resume") and value != defaults.get(name):
+                own[name] = value
+            continue
+        value = os.path.abspath(value) if name == "corpus" else value
+        left = name in defaults and value == defaults[name]
+        if (
+            name == "corpus"
+            and Path(stored[name]).exists()
+            and Corpus.open(value).hash == Corpus.open(stored[name]).hash
+        ):
+            continue
+        if name == "corpus" and not Path(stored[name]).exists():
+            own[name] = value  # it has moved; its hash is compared when it is opened
+        elif not left and value != stored.get(name):
+            raise UserError(
+                f"--{name} differs from what the run in {folder} was begun with: leave it out to go on with that run, "
+                "or choose another --out."
+            )
+    return own
+
+
+def _make_folder(folder: Path, own: Config, corpus: Corpus) -> None:
+    """All that a run needs before its first step; the configuration last, which makes it one."""
+    import json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(corpus.folder / "tokenizer.json", folder / TOKENIZER)
+    info = {
+        "corpus": corpus.hash,
+        "vocab_size": corpus.vocab_size,
+        "lowercase": corpus.info["settings"]["lowercase"],
+        "undersong": version("undersong"),
+        "torch": torch.__version__,
+    }
+    write_atomically(folder / INFO, json.dumps(info, indent=1).encode())
+    configuration.write(own, folder / CONFIG)

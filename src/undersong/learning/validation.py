@@ -1,0 +1,100 @@
+"""Judging a system on held-out sentences while it learns: the value of its own objective at its final coefficients.
+
+The draws of all batches are joined before the objective reads them, so that an objective whose sentences interact has one
+value whatever the batches; noise is keyed by sentence, and dropout is off. So two validations differ by the parameters
+alone, and the training's own noise is untouched. Knows nothing of files.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from undersong.data.batch import Batch
+from undersong.data.store import Split
+from undersong.distributions import keyed_sample
+from undersong.draw import FINAL, Draw, joined
+from undersong.learning.system import System
+from undersong.measures.latent import active_units
+
+Figures = dict[str, float | int | None]
+
+
+class Validation:
+    """A fixed choice of held-out sentences.
+
+    Args:
+        split: where they come from.
+        limit: how many at most, spread evenly over the split; None for all.
+        sentences: in a batch.
+        seed: of the noise.
+        device: where the system computes.
+    """
+
+    def __init__(self, split: Split, limit: int | None, sentences: int, seed: int, device: torch.device):
+        count = len(split) if limit is None else min(limit, len(split))
+        rows = np.linspace(0, len(split), count, endpoint=False).astype(np.int64)
+        by_length = rows[np.argsort(-split.lengths[rows], kind="stable")]
+        self.split, self.seed, self.device = split, seed, device
+        self.chunks = [by_length[i : i + sentences] for i in range(0, count, sentences)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.chunks))
+
+    @torch.no_grad()
+    def __call__(self, system: System) -> Figures:
+        """The figures of ``figures``, of the system as it is now."""
+        training = system.training
+        system.eval()
+        draws, means = [], []
+        for rows in self.chunks:
+            d, mean = self._draw(system, self.split.batch(rows).to(self.device))
+            draws.append(d)
+            means.append(mean)
+        system.train(training)
+        return figures(system, joined(draws), None if any(m is None for m in means) else torch.cat(means))
+
+    def _draw(self, system: System, x: Batch) -> tuple[Draw, Tensor | None]:
+        q = system.posterior(x, FINAL)
+        z = keyed_sample(q, x.index, system.objective.samples, self.seed)
+        return system.draw(x, q, z, FINAL), _mean(q)
+
+
+def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
+    """What is known of held-out sentences, in nats a sentence; None where the model does not define it.
+
+    Args:
+        system: whose objective is read, at its final coefficients.
+        d: the joined record of all sentences.
+        means: their posterior means [N, D], or None.
+
+    Returns:
+        ``objective`` (to maximise), ``elbo``, ``reconstruction`` (the distortion, -E log p(x|z)), ``kl`` (the rate),
+        ``kl_percent`` (100 KL / -objective with the objective's own factor), ``active_units``, ``dead_units`` (of D
+        dimensions, those with under 0.01 nat of KL; None where KL has no parts).
+    """
+    latent = system.model.latent
+    value = float(system.objective(d).double().mean())
+    distortion = -float(d.mean(d.log_px).double().mean())
+    found: Figures = {"objective": value, "elbo": None, "reconstruction": distortion, "kl": None, "kl_percent": None}
+    found |= {"active_units": None, "dead_units": None}
+    if d.parts is not None:
+        rate = float(d.kl.double().mean())
+        found["elbo"] = -distortion - rate
+        if latent:
+            found["kl"] = rate
+            if value < 0:
+                found["kl_percent"] = 100.0 * system.objective.kl_factor(FINAL) * rate / -value
+            if d.parts.shape[1] == latent:
+                found["dead_units"] = int((d.parts.mean(0) < 0.01).sum())
+    if latent and means is not None:
+        found["active_units"] = active_units(means)
+    return {name: v if v is None or math.isfinite(v) else None for name, v in found.items()}
+
+
+def _mean(q: torch.distributions.Distribution) -> Tensor | None:
+    try:
+        return q.mean
+    except NotImplementedError:
+        return None
