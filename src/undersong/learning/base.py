@@ -1,8 +1,8 @@
 """What is one step of learning?
 
-A learner changes the parameters of a ``System``. The loop gives it batches and step numbers and keeps whatever tensors it
-asks to keep; a learner may take several gradients, treat the groups of parameters apart, or gather counts until
-``end_epoch``. Knows nothing of files, progress or validation.
+A learner changes the parameters of a ``System``. The loop gives it batches and step numbers and keeps whatever
+tensors it asks to keep; a learner may take several gradients, treat the groups of parameters apart, or gather counts
+until ``end_epoch``. Knows nothing of files, progress or validation.
 """
 
 from abc import ABC, abstractmethod
@@ -20,8 +20,8 @@ Metrics = dict[str, Tensor]
 class Learner(Configurable, ABC):
     """Makes a system better; its first argument is the system.
 
-    Write ``step``. A learner that remembers more than the system's parameters also writes ``state`` and ``restore``, and
-    then resumes exactly like any other.
+    Write ``step``. A learner that remembers more than the system's parameters also writes ``state`` and ``restore``,
+    and then resumes exactly like any other.
     """
 
     def __init__(self, system: System):

@@ -4,8 +4,8 @@
                                learner.safetensors   the learner's own tensors
                                state.json            plain state, and the checksums of all three
 
-A checkpoint is written beside, flushed, and renamed into place, so that a process killed at any moment leaves only whole
-ones. Kept are the last two and the best as each of these knows it. Knows nothing of what the tensors mean.
+A checkpoint is written beside, flushed, and renamed into place, so that a process killed at any moment leaves only
+whole ones. Kept are the last two and the best as each of these knows it. Knows nothing of what the tensors mean.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ class Checkpoints:
 
     def latest(self) -> tuple[Checkpoint | None, list[str]]:
         """The newest whole checkpoint, if any, and what is wrong with each newer one."""
-        refused = []
+        refused: list[str] = []
         for step in reversed(self.steps()):
             try:
                 return self.load(step), refused

@@ -1,8 +1,8 @@
 """The loop: batches to a learner, a look at held-out sentences, a checkpoint, until it is enough.
 
-A run is a pure function of its configuration: batches depend on (seed, epoch), noise on (seed, step), held-out noise on the
-sentence. So whatever the loop itself remembers is the few values of ``Memory``, and a run that goes on from any checkpoint
-ends where one never stopped ends. Knows nothing of models, objectives or how a learner learns.
+A run is a pure function of its configuration: batches depend on (seed, epoch), noise on (seed, step), held-out noise
+on the sentence. So all that the loop itself remembers is the few values of ``Memory``, and a run that goes on from any
+checkpoint ends where one never stopped ends. Knows nothing of models, objectives or how a learner learns.
 """
 
 import time

@@ -43,7 +43,7 @@ class Gradient(Learner):
         self.named = {name: p for name, p in system.named_parameters() if p.requires_grad}
         self.parameters = list(self.named.values())
         self.adam = torch.optim.AdamW(
-            self.parameters, at(lr, 0), betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=True
+            self.parameters, at(lr, 0), betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True
         )
 
     def step(self, x: Batch, step: int) -> Metrics:

@@ -2,10 +2,12 @@
 
 Every line has ``kind`` and ``step`` (steps taken so far); numbers are finite or null.
 
-    kind "train", a few steps together: epoch, seconds, tokens_per_second, sentences, tokens, learning figures by the
-        learner's names (Gradient: loss, gradient_norm, reconstruction, kl): means a sentence, with the training's noise
-    kind "valid", held-out sentences: epoch, seconds, and the names of ``validation.figures``; best: whether the best so far
-    kind "doctor": name, healthy, message, evidence, advice
+    kind "train", a few steps together: epoch, seconds (spent training), sentences, tokens, tokens_per_second, and
+        the learner's own figures, means a sentence with the training's noise (Gradient: loss, gradient_norm,
+        reconstruction, kl)
+    kind "valid", held-out sentences: epoch, seconds, the names of ``validation.figures``, and best: whether it is the
+        best value of the objective so far
+    kind "doctor": what ``doctor.Finding`` holds
 
 Knows nothing of what the numbers mean.
 """
@@ -31,7 +33,7 @@ class Record:
 
     def __init__(self, path: Path, size: int = 0):
         self.path = path
-        self.file = open(path, "ab")
+        self.file = open(path, "ab")  # noqa: SIM115 (open as long as the run)
         self.file.truncate(size)
         self.file.seek(size)
 

@@ -60,8 +60,8 @@ class Run:
     def load(path: str | Path, device: str | torch.device = "cpu") -> "Run":
         """Open a run's folder; the corpus need not be there.
 
-        The best checkpoint is the one with the highest held-out value of the run's own objective; where nothing was held
-        out, the last one.
+        The best checkpoint is the one with the highest held-out value of the run's own objective; where nothing was
+        held out, the last one.
 
         Raises:
             UserError: there is no run, no checkpoint yet, or none that is whole.

@@ -4,6 +4,7 @@ The loop is always built from the configuration as it is written, so that what w
 nothing of what a step does.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -24,10 +25,11 @@ from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
 from undersong.learning.device import borrowed, resolve_device
+from undersong.learning.doctor import Case, Watch
 from undersong.learning.files import write_atomically
 from undersong.learning.fit import Fit, Limits, Memory
 from undersong.learning.progress import Display
-from undersong.learning.record import Line, Record
+from undersong.learning.record import Line, Record, read_record
 from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info
 from undersong.learning.state import load_weights
 from undersong.learning.system import System
@@ -45,12 +47,12 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
     own = _resolved(given, seed, folder)
     made = configuration.instantiate(train, own)
     with borrowed(torch.device(own["device"]), own["threads"]):
-        system = build(made, corpus.vocab_size, seed)
-        if isinstance(system.model, ExactModel) and own["inference"] == describe(Amortized):
+        left_alone = own["inference"] == describe(Amortized)
+        if left_alone and isinstance(made["model"](corpus.vocab_size), ExactModel):
             own["inference"] = describe(Exact)
             made = configuration.instantiate(train, own)
-            system = build(made, corpus.vocab_size, seed)
-        _make_folder(folder, own, corpus)
+        system = build(made, corpus.vocab_size, seed)
+        _make_folder(folder, own, corpus, system)
         _fit(made, own, system, corpus, folder, None)
 
 
@@ -111,6 +113,7 @@ def _fit(
         display.close()
         return
     record = Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))
+    past = read_record(folder / METRICS)  # as far as the checkpoint knows it
     validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
     try:
         display.say(_opening(own, system, corpus, memory))
@@ -122,7 +125,7 @@ def _fit(
             Checkpoints(folder / CHECKPOINTS),
             record,
             display,
-            _watch(folder, system, display),
+            _watch(own, system, past, display),
             f"undersong train --config {shlex.quote(str(folder / CONFIG))} --resume true",
         )
         memory = fit.run(memory)
@@ -132,8 +135,10 @@ def _fit(
         record.close()
 
 
-def _watch(folder: Path, system: System, display: Display) -> Callable[[Line], list[Line]]:
-    return lambda line: []
+def _watch(own: Config, system: System, past: list[Line], display: Display) -> Watch:
+    valid = [line for line in past if line["kind"] == "valid"]
+    known = {line["name"] for line in past if line["kind"] == "doctor"}
+    return Watch(Case(own, system.model.latent, system.objective.end, valid), known, display.say)
 
 
 def _opening(own: Config, system: System, corpus: Corpus, memory: Memory) -> str:
@@ -184,16 +189,16 @@ def _merged(stored: Config, given: Config, defaults: Config, folder: Path) -> Co
     return own
 
 
-def _make_folder(folder: Path, own: Config, corpus: Corpus) -> None:
+def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> None:
     """All that a run needs before its first step; the configuration last, which makes it one."""
-    import json
-
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(corpus.folder / "tokenizer.json", folder / TOKENIZER)
     info = {
         "corpus": corpus.hash,
         "vocab_size": corpus.vocab_size,
         "lowercase": corpus.info["settings"]["lowercase"],
+        "latent": system.model.latent,
+        "settled": system.objective.end,
         "undersong": version("undersong"),
         "torch": torch.__version__,
     }

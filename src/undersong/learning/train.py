@@ -1,7 +1,7 @@
 """``train``: a corpus and six choices to a run's folder.
 
-Its signature is the configuration of a run: what the command line takes, what ``config.yaml`` holds, and what can be trained
-from again. Knows nothing of how a step is made or what is shown.
+Its signature is the configuration of a run: what the command line takes, what ``config.yaml`` holds, and what can be
+trained from again. Knows nothing of how a step is made or what is shown.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from undersong.objectives import ELBO, Objective
 
 def train(
     corpus: Path,
+    *,
     out: Path,
     model: Callable[[int], nn.Module] = VAE,
     inference: Callable[[int, int], Inference] = Amortized,
@@ -47,9 +48,9 @@ def train(
 ) -> list[Run]:
     """Train a model on a corpus, and write a run's folder.
 
-    A run is a function of these arguments alone: stopped in any way and resumed, it ends (on a CPU) with the same weights,
-    bit for bit. Device, precision and threads are resolved once and written into the run's ``config.yaml`` with every
-    other choice; training from that file again gives the same weights too.
+    A run is a function of these arguments alone: stopped in any way and resumed, it ends (on a CPU) with the same
+    weights, bit for bit. Device, precision and threads are resolved once and written into the run's ``config.yaml``
+    with every other choice; training from that file again gives the same weights too.
 
     Args:
         corpus: a folder written by ``undersong prepare``.
@@ -81,8 +82,8 @@ def train(
         The runs, one for each seed, each with its best checkpoint's system.
 
     Raises:
-        UserError: the corpus, the folder, a choice or a combination of choices cannot be used, or the loss is no longer a
-            number.
+        UserError: the corpus, the folder, a choice or a combination of choices cannot be used, or the loss is no
+            longer a number.
     """
     given = configuration(train, dict(locals()))
     folders = {seed: Path(out) if len(seeds) == 1 else Path(out) / f"seed-{seed}" for seed in seeds}

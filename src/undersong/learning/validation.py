@@ -1,8 +1,8 @@
 """Judging a system on held-out sentences while it learns: the value of its own objective at its final coefficients.
 
-The draws of all batches are joined before the objective reads them, so that an objective whose sentences interact has one
-value whatever the batches; noise is keyed by sentence, and dropout is off. So two validations differ by the parameters
-alone, and the training's own noise is untouched. Knows nothing of files.
+The draws of all batches are joined before the objective reads them, so that an objective whose sentences interact has
+one value whatever the batches; noise is keyed by sentence, and dropout is off. So two validations differ by the
+parameters alone, and the training's own noise is untouched. Knows nothing of files.
 """
 
 import math
@@ -53,7 +53,7 @@ class Validation:
             draws.append(d)
             means.append(mean)
         system.train(training)
-        return figures(system, joined(draws), None if any(m is None for m in means) else torch.cat(means))
+        return figures(system, joined(draws), _cat(means))
 
     def _draw(self, system: System, x: Batch) -> tuple[Draw, Tensor | None]:
         q = system.posterior(x, FINAL)
@@ -91,6 +91,11 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
     if latent and means is not None:
         found["active_units"] = active_units(means)
     return {name: v if v is None or math.isfinite(v) else None for name, v in found.items()}
+
+
+def _cat(means: list[Tensor | None]) -> Tensor | None:
+    there = [m for m in means if m is not None]
+    return torch.cat(there) if len(there) == len(means) else None
 
 
 def _mean(q: torch.distributions.Distribution) -> Tensor | None:
