@@ -88,7 +88,7 @@ class SplitWriter:
             buffers = {"offsets": batch.column("words").buffers()[1], "words": batch.column("words").buffers()[3]}
             if self.labelled:
                 buffers["labels"] = batch.column("label").buffers()[1]
-            return {part: buffer.address - whole.address for part, buffer in buffers.items() if buffer is not None}
+            return {part: buffer.address - whole.address for part, buffer in buffers.items() if buffer}
 
     def _spool(self, part: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{part}")

