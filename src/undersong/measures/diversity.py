@@ -8,7 +8,7 @@ Knows nothing of models: a sentence is a sequence of words.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
@@ -51,13 +51,13 @@ def self_bleu(sentences: Sequence[Words], order: int = 4) -> float | None:
     return float(bleu_of(sums, order))
 
 
-def copied(sentences: Iterable[Words], known: set[int]) -> float:
+def copied(sentences: Iterable[Sequence[Hashable]], known: set[int]) -> float:
     """Share of sentences whose fingerprint is among those of the training split (see ``fingerprint``)."""
     found = [fingerprint(sentence) in known for sentence in sentences]
     return sum(found) / max(len(found), 1)
 
 
-def fingerprint(sentence: Words) -> int:
+def fingerprint(sentence: Sequence[Hashable]) -> int:
     """A number for a sentence, equal for equal words; valid inside one process only."""
     return hash(tuple(sentence))
 

@@ -1,0 +1,143 @@
+"""Forward and reverse perplexity: is what the prior writes good text, and is good text what it would write?
+
+    forward: samples of the model, read by a language model trained on real text     (fluency)
+    reverse: the test split, read by a language model trained on the model's samples (coverage)
+
+(Zhao et al. 2018; IGP, section 4.3.) Both language models are the same net, an LSTM without latent variables trained as
+any model here is. A perplexity is exp(nats / (words + ends of sentence)), exact, since a language model needs no bound.
+Knows nothing of the judged model but its samples.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from undersong.data.batching import Batches
+from undersong.data.store import Split
+from undersong.data.tokens import Tokenizer
+from undersong.estimators import Pathwise
+from undersong.evaluation.kept import kept
+from undersong.evaluation.measure import Figures, Measure
+from undersong.evaluation.subject import NotApplicable, Subject
+from undersong.inference import Exact
+from undersong.learning.gradient import Gradient
+from undersong.learning.system import System
+from undersong.models import LanguageModel
+from undersong.nets import RecurrentDecoder
+from undersong.nets.precision import FP32, resolve, set_precision
+from undersong.objectives import ELBO
+
+SHORT = 10  # words: AutoGen's Table 4 parts its sentences there
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the common language model is made; the defaults are the IGP paper's, as far as it tells.
+
+    Attributes:
+        hidden: size of the LSTM.
+        embedding: size of the word vectors.
+        epochs: passes over the sentences.
+        batch: sentences in a batch.
+        rate: Adam's.
+        clip: largest norm of the gradient.
+        seed: of weights and batches.
+    """
+
+    hidden: int = 512
+    embedding: int = 200
+    epochs: int = 10
+    batch: int = 128
+    rate: float = 1e-3
+    clip: float = 5.0
+    seed: int = 0
+
+    def new(self, vocab: int) -> LanguageModel:
+        """A language model with its first weights."""
+        with torch.random.fork_rng([]):
+            torch.manual_seed(self.seed)
+            return LanguageModel(vocab, partial(RecurrentDecoder, embedding=self.embedding, hidden=self.hidden))
+
+    def train(self, model: LanguageModel, split: Split, subject: Subject, what: str) -> None:
+        """Maximise log p of the sentences of ``split``."""
+        system = System(model, Exact(model.vocab, 0), Pathwise(), ELBO())
+        set_precision(model, resolve("auto"))
+        learner, step = Gradient(system, self.rate, self.clip), 0
+        batches = Batches(split, sentences=self.batch, seed=self.seed)
+        model.train()
+        for epoch in range(self.epochs):
+            for rows in subject.track(batches.rows(epoch), f"{what}, epoch {epoch + 1} of {self.epochs}"):
+                learner.step(split.batch(rows), step)
+                step += 1
+        set_precision(model.eval(), FP32)
+
+
+class Perplexity(Measure):
+    """Forward and reverse perplexity of samples from the model's own prior.
+
+    Args:
+        samples: how many are drawn.
+        reader: the common language model.
+    """
+
+    name = "perplexity"
+
+    def __init__(self, samples: int = 100_000, reader: Reader = Reader()):
+        self.samples, self.reader = samples, reader
+
+    def __call__(self, subject: Subject) -> Figures:
+        """``ppl_forward``; the same of the samples of at most 10 words and of more, ``ppl_forward_short
+        ppl_forward_long`` (None where there is none), and ``share_short``; ``ppl_reverse``; and ``ppl_real``, of the
+        judged split under the forward language model, the mark that samples would reach if they were real."""
+        if self.samples < 1:
+            raise NotApplicable("no samples were asked for")
+        corpus = subject.corpus
+        written = in_memory(subject.draw_samples(self.samples), corpus.tokenizer)
+        forward = self.reader.new(corpus.vocab_size)
+        kept(
+            forward, corpus, "reader", self.reader, lambda: self.reader.train(forward, corpus.train, subject, "reader")
+        )
+        reverse = self.reader.new(corpus.vocab_size)
+        self.reader.train(reverse, written, subject, "reader of samples")
+        log_p, real = scores(forward, written), scores(forward, subject.split)
+        short = written.lengths <= SHORT
+        return {
+            "ppl_forward": perplexity(log_p, written.lengths),
+            "ppl_forward_short": perplexity(log_p[short], written.lengths[short]),
+            "ppl_forward_long": perplexity(log_p[~short], written.lengths[~short]),
+            "share_short": float(short.mean()),
+            "ppl_reverse": perplexity(scores(reverse, subject.split), subject.split.lengths),
+            "ppl_real": perplexity(real, subject.split.lengths),
+        }
+
+
+def in_memory(sentences: list[list[int]], tokenizer: Tokenizer) -> Split:
+    """Sentences of ids as a split, so that whatever reads a corpus reads them."""
+    offsets = np.cumsum([0, *map(len, sentences)])
+    flat = np.fromiter((i for sentence in sentences for i in sentence), dtype=np.uint32, count=int(offsets[-1]))
+    return Split(flat, offsets.astype(np.int64), None, tokenizer)
+
+
+@torch.no_grad()
+def scores(model: LanguageModel, split: Split) -> np.ndarray:
+    """log p of every sentence, its end included, in nats: [N]."""
+    found = np.zeros(len(split))
+    order = np.argsort(split.lengths, kind="stable")
+    for first in range(0, len(order), 128):
+        rows = order[first : first + 128]
+        found[rows] = model.log_marginal(split.batch(rows)).double().numpy()
+    return found
+
+
+def perplexity(log_p: np.ndarray, lengths: np.ndarray) -> float | None:
+    """exp(-sum log p / (words + ends)); None for no sentences.
+
+    >>> perplexity(np.array([-np.log(8.0)]), np.array([2]))  # three events of probability 1/2
+    2.0
+    """
+    if not len(lengths):
+        return None
+    return math.exp(min(-float(log_p.sum()) / float((lengths + 1).sum()), 700.0))
