@@ -61,7 +61,7 @@ def _open(path: Path) -> IO[bytes]:
 
 
 class _Zstandard(io.RawIOBase):
-    """All frames of a Zstandard file; the library's own reader stops after one, and takes a cut file for a whole one."""
+    """All frames of a Zstandard file; the library reads one only, and takes a cut file for a whole one."""
 
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = path.open("rb")
