@@ -1,0 +1,92 @@
+"""What the benchmarks share: arms measured in turns, medians, the machine's own ceiling, peak memory, one JSON line.
+
+Knows nothing of what is measured.
+"""
+
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from undersong.data.prepare import prepare
+from undersong.data.store import Corpus
+
+
+def in_turns(arms: Mapping[str, Callable[[Any], object]], cases: Sequence[Any], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every arm on every case: arm after arm on one case, so that other load disturbs all alike.
+
+    Each case is run once by every arm beforehand, unmeasured.
+
+    Returns:
+        By arm, one number a case: the median over the rounds.
+    """
+    for case in cases:
+        for arm in arms.values():
+            arm(case)
+    times: dict[str, list[list[float]]] = {name: [[] for _ in cases] for name in arms}
+    for _ in range(rounds):
+        for k, case in enumerate(cases):
+            for name, arm in arms.items():
+                started = time.perf_counter()
+                arm(case)
+                times[name][k].append(time.perf_counter() - started)
+    return {name: [statistics.median(t) for t in all_times] for name, all_times in times.items()}
+
+
+def ceiling(dtype: torch.dtype, seconds: float = 0.5) -> float:
+    """The best rate at which this machine multiplies large matrices, FLOP/s, by whatever torch has."""
+    size = 1024
+    left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
+    best, until = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        started = time.perf_counter()
+        torch.mm(left, right)
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best
+
+
+def resident(field: str = "VmRSS") -> int:
+    """Bytes of memory this process holds now (``VmRSS``) or held at most since ``forget_peak`` (``VmHWM``); Linux."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def forget_peak() -> None:
+    """Start a new peak; Linux."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def wordnet(vocabulary: int) -> Corpus:
+    """WordNet's definitions with this vocabulary, prepared once a machine."""
+    folder = Path(tempfile.gettempdir()) / "undersong-benchmarks" / f"wordnet-{vocabulary}"
+    if (folder / "corpus.json").exists():
+        return Corpus.open(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return prepare("wordnet", out=folder, vocabulary=vocabulary, show_progress=False)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "processor": platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def show(result: Mapping[str, Any], as_json: bool) -> None:
+    """One JSON line, or a line a figure."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    for key, value in result.items():
+        print(f"{key:32s} {value:.3f}" if isinstance(value, float) else f"{key:32s} {value}")

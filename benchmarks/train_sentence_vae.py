@@ -1,0 +1,214 @@
+"""Training a sentence VAE: tokens/s of undersong's own step against the usual implementation.
+
+    python -m benchmarks.train_sentence_vae [--json] [--elbo] [--profile]
+
+Same model, batches, threads and optimiser; arms in turns; medians. ``ratio`` is for the precision that ``auto``
+chooses on this machine, ``ratio_fp32`` for fp32; ``ratio_random_padding`` sets ours against the opponent fed randomly
+drawn batches, as public sentence-VAE code is. See ``opponents/sentence_vae.py``.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.common import ceiling, forget_peak, in_turns, machine, resident, show, wordnet
+from benchmarks.opponents.sentence_vae import SentenceVAE, Trainer
+from undersong.data.batch import Batch
+from undersong.data.batching import Batches
+from undersong.data.store import Corpus
+from undersong.estimators import Pathwise
+from undersong.inference import Amortized
+from undersong.learning.gradient import Gradient
+from undersong.learning.system import System
+from undersong.models import VAE
+from undersong.nets import RecurrentDecoder, RecurrentEncoder
+from undersong.nets.precision import FP32, Precision, resolve, set_precision
+from undersong.objectives import ELBO
+
+VOCABULARY, EMBEDDING, HIDDEN, LATENT, SENTENCES = 12_000, 200, 512, 32, 128
+
+
+class Ours:
+    """The public path: what `undersong train` runs at every step."""
+
+    def __init__(self, precision: Precision) -> None:
+        torch.manual_seed(0)
+        model = VAE(VOCABULARY, LATENT, partial(RecurrentDecoder, embedding=EMBEDDING, hidden=HIDDEN))
+        inference = Amortized(VOCABULARY, LATENT, partial(RecurrentEncoder, embedding=EMBEDDING, hidden=HIDDEN))
+        self.system = System(model, inference, Pathwise(), ELBO())
+        set_precision(self.system, precision)
+        self.learner, self.steps = Gradient(self.system), 0
+
+    def __call__(self, x: Batch) -> float:
+        self.steps += 1
+        torch.manual_seed(self.steps)
+        return float(self.learner.step(x, self.steps)["loss"])
+
+
+class Usual:
+    """The opponent."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.trainer = Trainer(SentenceVAE(VOCABULARY, EMBEDDING, HIDDEN, LATENT))
+
+    def __call__(self, x: Batch) -> float:
+        return self.trainer.step(x.tokens, x.lengths, x.inputs, x.targets)
+
+
+def flops(x: Batch) -> float:
+    """Multiplications and additions of one training step's matrix products, three times those of the forward pass."""
+    steps = x.tokens.shape[1]
+    recurrent = (2 * steps + 1) * len(x) * (EMBEDDING + HIDDEN) * 4 * HIDDEN
+    return 6.0 * (recurrent + x.num_targets * HIDDEN * VOCABULARY + len(x) * LATENT * 4 * HIDDEN)
+
+
+def spread(corpus: Corpus, count: int) -> list[Batch]:
+    """Batches of the training split from the shortest to the longest, as an epoch has them."""
+    rows = sorted(Batches(corpus.train, sentences=SENTENCES).rows(0), key=lambda r: int(corpus.train.lengths[r].max()))
+    places = (np.arange(count) + 0.5) / count * len(rows)
+    return [corpus.train.batch(rows[int(k)]) for k in places]
+
+
+def speed(corpus: Corpus, batches: int, rounds: int) -> dict[str, float | str]:
+    """The ratios and what stands behind them."""
+    cases = spread(corpus, batches)
+    order = np.random.default_rng(0).permutation(len(corpus.train))
+    mixed = {id(x): corpus.train.batch(order[k * SENTENCES :][:SENTENCES]) for k, x in enumerate(cases)}
+    precision = resolve("auto")
+    usual, fp32 = Usual(), Ours(FP32)
+    arms = {"usual": usual, "fp32": fp32, "random": lambda x: usual(mixed[id(x)])}
+    if precision != FP32:
+        arms["auto"] = Ours(precision)
+    times = in_turns(arms, cases, rounds)
+    times.setdefault("auto", times["fp32"])
+
+    def rate(arm: str) -> list[float]:
+        return [
+            (mixed[id(x)] if arm == "random" else x).num_targets / t for x, t in zip(cases, times[arm], strict=True)
+        ]
+
+    def over(ours: str, other: str) -> float:
+        return statistics.median(a / b for a, b in zip(rate(ours), rate(other), strict=True))
+
+    work = sum(flops(x) for x in cases)
+    top = {"auto": ceiling(precision.dtype), "fp32": ceiling(torch.float32)}
+    padded = sum(x.mask.numel() for x in cases) / sum(x.num_targets for x in cases)
+    return {
+        "precision": precision.name,
+        "ratio": over("auto", "usual"),
+        "ratio_fp32": over("fp32", "usual"),
+        "ratio_random_padding": statistics.mean(rate("auto")) / statistics.mean(rate("random")),
+        **{f"tokens_per_second_{arm}": statistics.median(rate(arm)) for arm in times},
+        **{f"ceiling_gflops_{arm}": best / 1e9 for arm, best in top.items()},
+        **{f"fraction_of_ceiling_{arm}": work / sum(times[arm]) / best for arm, best in top.items()},
+        "padding": padded - 1,
+    }
+
+
+def memory(corpus: Corpus, arm: str) -> int:
+    """Peak memory of a step on the longest batch above weights and optimiser state, bytes; in a fresh process."""
+    step = Usual() if arm == "usual" else Ours(FP32 if arm == "fp32" else resolve("auto"))
+    cases = spread(corpus, 20)
+    step(cases[0])  # makes the optimiser's state and loads every kernel
+    learner = step.trainer.optimiser if isinstance(step, Usual) else step.learner.adam
+    learner.zero_grad(set_to_none=True)
+    before = resident()
+    forget_peak()
+    step(cases[-1])
+    return resident("VmHWM") - before
+
+
+def memories() -> dict[str, float]:
+    """Peak memory of each arm, MB, each in its own process."""
+    peaks = {}
+    for arm in ("usual", "auto", "fp32"):
+        command = [sys.executable, "-m", "benchmarks.train_sentence_vae", "--memory", arm]
+        peaks[arm] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1e6
+    shares = {f"memory_ratio_{arm}": peaks[arm] / peaks["usual"] for arm in ("auto", "fp32")}
+    return {**{f"peak_mb_{arm}": peak for arm, peak in peaks.items()}, **shares}
+
+
+def bounds(corpus: Corpus, steps: int) -> dict[str, float]:
+    """Held-out ELBO, nats a sentence, computed in fp32 after the same steps in fp32 and in bf16."""
+    found = {}
+    held = [corpus.valid.batch(np.arange(k, k + SENTENCES)) for k in range(0, 8 * SENTENCES, SENTENCES)]
+    for name in ("fp32", "bf16"):
+        arm, epoch = Ours(Precision(name)), Batches(corpus.train, sentences=SENTENCES, seed=0)
+        for x in (corpus.train.batch(rows) for rows in epoch.rows(0)[:steps]):
+            arm(x)
+        set_precision(arm.system, FP32)
+        arm.system.eval()
+        torch.manual_seed(0)
+        with torch.no_grad():
+            found[f"elbo_{name}"] = -statistics.mean(float(arm.system.loss(x, steps)[1]) for x in held)
+    gap = abs(found["elbo_bf16"] / found["elbo_fp32"] - 1)
+    return {**found, "elbo_difference": gap, "elbo_steps": steps}
+
+
+GROUPS = (
+    ("matrix products", ("linear", "mm", "addmm", "reorder", "addmv", "mv")),
+    ("softmax, its maxima and sums", ("softmax", "amax", "logsumexp", "log")),
+    ("gates of the LSTMs", ("sigmoid", "tanh", "addcmul", "sigmoid_", "sigmoid_backward", "tanh_backward")),
+    ("optimiser and clipping", ("_fused_adamw_", "_fused_adam_", "linalg_vector_norm", "_foreach_norm")),
+    ("word vectors", ("embedding", "index_select", "embedding_dense_backward", "index_add_", "index")),
+)
+
+
+def where(x: Batch, precision: Precision) -> dict[str, float]:
+    """Share of a step's time by kind of work."""
+    arm = Ours(precision)
+    arm(x)
+    with profile(activities=[ProfilerActivity.CPU]) as record:
+        arm(x)
+    events = record.key_averages()
+    total = sum(e.self_cpu_time_total for e in events)
+    shares = {name: 0.0 for name, _ in GROUPS}
+    for e in events:
+        kernel = e.key.rpartition("::")[2].removeprefix("_linear_pointwise") or "linear"
+        kernel = "reorder" if "reorder" in kernel else "linear" if "linear" in e.key and "norm" not in e.key else kernel
+        for name, kernels in GROUPS:
+            if kernel in kernels or kernel.strip("_") in kernels:
+                shares[name] += e.self_cpu_time_total / total
+                break
+    shares["copies, sums and the rest"] = 1 - sum(shares.values())
+    return shares
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    parser.add_argument("--elbo", action="store_true", help="also train in fp32 and in bf16, and compare their ELBO")
+    parser.add_argument("--steps", type=int, default=200, help="of the comparison by ELBO")
+    parser.add_argument("--profile", action="store_true", help="also print where a step's time goes")
+    parser.add_argument("--batches", type=int, default=8, help="from the shortest to the longest")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory", choices=("usual", "auto", "fp32"), help="only the peak memory of one arm, bytes")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    corpus = wordnet(VOCABULARY)
+    if chosen.memory:
+        print(json.dumps(memory(corpus, chosen.memory)))
+        return
+    result = {**machine(), **speed(corpus, chosen.batches, chosen.rounds), **memories()}
+    if chosen.elbo:
+        result |= bounds(corpus, chosen.steps)
+    show(result, chosen.json)
+    if chosen.profile:
+        middle = spread(corpus, 3)[1]
+        for precision in dict.fromkeys((resolve("auto"), FP32)):
+            print(f"\nWhere a step goes in {precision.name}:")
+            show(where(middle, precision), as_json=False)
+
+
+if __name__ == "__main__":
+    main()
