@@ -75,7 +75,7 @@ class Classification(Measure):
         classes = subject.need_labels()
         parts = Parts.of(subject, self.sentences)
         train, valid, test = (self._codes(subject, rows) for rows in (parts.train, parts.valid, parts.test))
-        probes = self.training(*train, classes, subject.seed, valid)
+        probes = self.training(*train, classes, subject.seed, valid, subject.track)
         found = {
             **_figures(probes, *test),
             "accuracy_majority": float((test[1] == train[1].bincount().argmax()).float().mean()),
@@ -83,7 +83,7 @@ class Classification(Measure):
         }
         for count in self.counts:
             chosen = first_of_each_class(train[1], count)
-            few = self.training(train[0][chosen], train[1][chosen], classes, subject.seed)
+            few = self.training(train[0][chosen], train[1][chosen], classes, subject.seed, track=subject.track)
             found[f"accuracy_{count}"] = _figures(few, *test)["accuracy"]
             found[f"examples_{count}"] = float(len(chosen))
         return found

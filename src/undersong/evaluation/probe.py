@@ -8,11 +8,13 @@ sentences or of where the vectors came from.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+Track = Callable[[Sequence[int], str], Iterable[int]]
 
 
 class Probes(nn.Module):
@@ -64,24 +66,37 @@ class ProbeTraining:
     batch: int = 128
 
     def __call__(
-        self, z: Tensor, labels: Tensor, classes: int, seed: int = 0, valid: tuple[Tensor, Tensor] | None = None
+        self,
+        z: Tensor,
+        labels: Tensor,
+        classes: int,
+        seed: int = 0,
+        valid: tuple[Tensor, Tensor] | None = None,
+        track: Track = lambda epochs, what: epochs,
     ) -> Probes:
         """Train on z [N, D] and labels [N]; of each copy, keep the epoch with the best accuracy on ``valid``.
 
-        Without ``valid`` the last epoch is kept.
+        Without ``valid`` the last epoch is kept. ``track`` is given the epochs and may show them as they pass.
         """
         probes = Probes(z.shape[1], classes, [seed * 1000 + copy for copy in range(self.copies)])
-        return self.train(probes, z, labels, seed, valid)
+        return self.train(probes, z, labels, seed, valid, track)
 
     def train(
-        self, probes: Probes, z: Tensor, labels: Tensor, seed: int, valid: tuple[Tensor, Tensor] | None = None
+        self,
+        probes: Probes,
+        z: Tensor,
+        labels: Tensor,
+        seed: int,
+        valid: tuple[Tensor, Tensor] | None = None,
+        track: Track = lambda epochs, what: epochs,
     ) -> Probes:
         """The same from given first weights."""
         optimiser = torch.optim.Adam(probes.parameters(), lr=self.rate, fused=True)
         order = torch.Generator().manual_seed(seed)
         updates = -(-len(z) // self.batch)
         best, kept = torch.full((probes.weights[0].shape[0],), -1.0), [p.detach().clone() for p in probes.parameters()]
-        for _ in range(max(self.epochs, -(-self.least_updates // updates))):
+        epochs = range(max(self.epochs, -(-self.least_updates // updates)))
+        for _ in track(epochs, "probes"):
             for rows in torch.randperm(len(z), generator=order).split(self.batch):
                 logits = probes(z[rows])
                 truth = labels[rows].expand(logits.shape[0], -1)

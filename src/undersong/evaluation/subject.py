@@ -16,9 +16,9 @@ from torch.distributions import Distribution
 
 from undersong.data import words as rule
 from undersong.data.batch import Batch
-from undersong.data.progress import Steps
 from undersong.data.store import SPLITS, Corpus, Split
 from undersong.decoding.greedy import Greedy
+from undersong.decoding.progress import shown
 from undersong.decoding.sampling import Sample
 from undersong.decoding.search import Search
 from undersong.distributions import keyed_sample
@@ -52,7 +52,7 @@ class Subject:
             samples its words instead, since it would write one sentence only.
         sampled: reconstruct from a sample of q(z|x), as AutoGen does, instead of its mean.
         seed: of every choice and all noise.
-        steps: where progress is drawn; nowhere by default.
+        progress: draw a bar on standard error for work that takes over five seconds.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Subject:
         search: Search | None = None,
         sampled: bool = False,
         seed: int = 0,
-        steps: Steps | None = None,
+        progress: bool = False,
     ):
         if split not in SPLITS:
             raise UserError(f"There is no split {split!r}: use train, valid or test.")
@@ -75,7 +75,7 @@ class Subject:
             raise UserError(f"The {split} split of {corpus.folder} is empty: choose another one.")
         self.latent = int(system.model.latent)
         self.search: Search = search or (Greedy() if self.latent else Sample())
-        self.sampled, self.num_samples, self.steps = sampled, samples, steps
+        self.sampled, self.num_samples, self.progress = sampled, samples, progress
         self.rows = self.choose(len(self.split), sentences)
         self.decoder = cast(_Writes, system.model).decoder
         self.device = next(system.parameters()).device
@@ -205,8 +205,8 @@ class Subject:
 
     def track(self, items: Sequence[T], what: str) -> Iterator[T]:
         """The items, and a bar that says how many are done."""
-        step = self.steps.step(what, len(items)) if self.steps else None
-        for item in items:
+        if not self.progress:
+            yield from items
+            return
+        for (item,) in shown(((item,) for item in items), len(items), what):
             yield item
-            if step:
-                step(1)
