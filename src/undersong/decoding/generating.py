@@ -123,7 +123,7 @@ def interpolate_all(
     if steps < 2:
         raise UserError(f"{steps} steps cannot hold both sentences: ask for 2 or more.")
     sources = read(run.tokenizer, [text for pair in pairs for text in pair])
-    ends = posterior(run, sources, posterior_mean, seed).view(len(pairs), 2, -1)
+    ends = posterior(run, sources, posterior_mean, seed).view(len(pairs), 2, run.system.model.latent)
     share = torch.linspace(0, 1, steps, device=ends.device)[:, None]
     z = torch.lerp(ends[:, :1], ends[:, 1:], share)  # [pairs, steps, D]
     found = write(run, z.flatten(0, 1), search, [max_words] * z[..., 0].numel(), unknown, seed)

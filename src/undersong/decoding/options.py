@@ -1,7 +1,7 @@
 """The options that the commands which write sentences share, as flags of each.
 
-``with_options`` puts a dataclass's fields into a command's signature and docstring, from which the command line is made:
-they are written down once and stay flat (``--search beam --width 5``). Knows nothing of what the commands do.
+``with_options`` puts a dataclass's fields into a command's signature and docstring, from which the command line is
+made: they are written down once and stay flat (``--search beam --width 5``). Knows nothing of what the commands do.
 """
 
 import inspect

@@ -38,7 +38,7 @@ def lines(source: BinaryIO, name: str) -> list[str]:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise UserError(
-                f"line {number} of {name} is not UTF-8 text (byte {error.start + 1}): convert the file, or remove the line."
+                f"line {number} of {name} is not UTF-8 text (byte {error.start + 1}): convert it, or remove the line."
             ) from None
         if not text.strip():
             raise UserError(f"line {number} of {name} is empty: remove it, so that results and lines stay in step.")

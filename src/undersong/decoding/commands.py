@@ -1,0 +1,159 @@
+"""``undersong reconstruct | sample | interpolate | impute | encode``: each a function whose signature is its flags.
+
+Results go to standard output, words outside the vocabulary and progress to standard error. Knows nothing of search.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from undersong.decoding import output
+from undersong.decoding.generating import interpolate, sample
+from undersong.decoding.given import read
+from undersong.decoding.latent import encode
+from undersong.decoding.options import Writing, with_options
+from undersong.decoding.reading import gather
+from undersong.decoding.rewriting import Rewriting, impute, reconstruct
+from undersong.learning import Run
+from undersong.nets.precision import resolve, set_precision
+
+Posterior = Literal["mean", "sample"]
+
+
+@with_options(Writing)
+def reconstruct_command(
+    run: Path,
+    sentences: list[str],
+    writing: Writing,
+    file: Path | None = None,
+    posterior: Posterior = "mean",
+) -> int:
+    """Encode sentences and write them again.
+
+    Args:
+        run: folder of a trained run.
+        sentences: the sentences; without any they are read from the file or from standard input.
+        file: a text file of one sentence a line; - is standard input.
+        posterior: z is the mean of q(z|x), or a sample of it.
+    """
+    given = gather(sentences, file)
+    found = reconstruct(
+        _load(run, writing.precision),
+        given,
+        writing.chosen(),
+        posterior == "mean",
+        writing.max_words,
+        writing.unknown,
+        writing.seed,
+    )
+    return _tell(found, writing.json)
+
+
+@with_options(Writing)
+def impute_command(
+    run: Path,
+    sentences: list[str],
+    writing: Writing,
+    file: Path | None = None,
+    posterior: Posterior = "mean",
+) -> int:
+    """Complete sentences from their first part, or fill their blanks: _ is exactly one word.
+
+    Args:
+        run: folder of a trained run.
+        sentences: the sentences; without any they are read from the file or from standard input.
+        file: a text file of one sentence a line; - is standard input.
+        posterior: z is the mean of q(z|the words given), or a sample of it.
+    """
+    given = gather(sentences, file)
+    found = impute(
+        _load(run, writing.precision),
+        given,
+        writing.chosen(),
+        posterior == "mean",
+        writing.max_words,
+        writing.unknown,
+        writing.seed,
+    )
+    return _tell(found, writing.json)
+
+
+@with_options(Writing)
+def sample_command(run: Path, writing: Writing, n: int = 10) -> int:
+    """Write sentences from samples of the model's own prior.
+
+    Args:
+        run: folder of a trained run.
+        n: how many.
+    """
+    loaded = _load(run, writing.precision)
+    found = sample(loaded, n, writing.chosen(), writing.max_words, writing.unknown, writing.seed)
+    print(output.as_json(found) if writing.json else output.sentences(found))
+    return 0
+
+
+@with_options(Writing)
+def interpolate_command(
+    run: Path, start: str, end: str, writing: Writing, steps: int = 10, posterior: Posterior = "mean"
+) -> int:
+    """Write the sentences on the way from one sentence to another.
+
+    Args:
+        run: folder of a trained run.
+        start: the first sentence.
+        end: the last sentence.
+        steps: how many sentences, both ends included.
+        posterior: the ends are the means of q(z|x), or samples of it.
+    """
+    found = interpolate(
+        _load(run, writing.precision),
+        start,
+        end,
+        steps,
+        writing.chosen(),
+        posterior == "mean",
+        writing.max_words,
+        writing.unknown,
+        writing.seed,
+    )
+    _warn(found.unknown)
+    print(output.as_json([found]) if writing.json else output.interpolation(found))
+    return 0
+
+
+def encode_command(run: Path, sentences: list[str], *, out: Path, file: Path | None = None) -> int:
+    """Write the latent vectors of sentences, the means of q(z|x), to a file: rows in the order of the input.
+
+    Args:
+        run: folder of a trained run.
+        sentences: the sentences; without any they are read from the file or from standard input.
+        out: a .npy file, or a .parquet file that holds the sentences too.
+        file: a text file of one sentence a line; - is standard input.
+    """
+    output.check_ending(out)
+    given = gather(sentences, file)
+    loaded = _load(run, "fp32")
+    z = encode(loaded, given)
+    _warn(word for source in read(loaded.tokenizer, given) for word in source.unknown)
+    output.write_vectors(out, given, z)
+    print(f"{out}: {len(z)} sentences, {z.shape[1]} dimensions")
+    return 0
+
+
+def _load(path: Path, precision: str) -> Run:
+    run = Run.load(path)
+    set_precision(run.system, resolve(precision))
+    return run
+
+
+def _tell(found: list[Rewriting], json: bool) -> int:
+    _warn(word for result in found for word in result.unknown)
+    print(output.as_json(found) if json else output.rewritings(found))
+    return 0
+
+
+def _warn(unknown: Iterable[str]) -> None:
+    line = output.unknown_words(unknown)
+    if line:
+        print(line, file=sys.stderr)
