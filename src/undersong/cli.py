@@ -25,6 +25,7 @@ COMMANDS = {
     "encode": ("undersong.decoding.commands:encode_command", "sentences to latent vectors, in a file"),
     "compare": ("undersong.report:compare", "several runs side by side on one page"),
     "demo": ("undersong.demo:demo", "prepare, train, judge and compare two models in ten minutes"),
+    "reproduce": ("undersong.reproduce:reproduce", "the experiments of a paper, beside what it reports"),
 }
 
 
@@ -87,7 +88,7 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
     switches = {p.name for p in parameters if p.annotation is bool}
     parser.add_function_arguments(function, as_group=False, as_positional=True, skip=flags | set(lists))
     for key, parameter in lists.items():  # several words on the command line are one list
-        parser.add_argument(key, nargs="+", type=get_args(parameter.annotation)[0])
+        parser.add_argument(key, nargs="*", type=get_args(parameter.annotation)[0])
     parser.add_function_arguments(function, as_group=False, skip=words | set(lists))
     for action in parser._actions:
         if action.dest in switches:  # --force alone says true

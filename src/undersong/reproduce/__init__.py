@@ -1,0 +1,62 @@
+"""``reproduce``: the experiments of a paper, trained, measured and set beside what it reports.
+
+Knows nothing of how a run is trained or measured; it reads a recipe and calls the rooms below.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from undersong.errors import UserError
+from undersong.reproduce.corpora import corpora
+from undersong.reproduce.execute import Site, execute, projected, stamp
+from undersong.reproduce.plan import plan
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    paper: Literal["autogen", "igp"],
+    *,
+    out: Path,
+    corpus: Path | None = None,
+    scale: Literal["quick", "small", "paper"] = "quick",
+    seeds: list[int] = [],  # noqa: B006 (a list on the command line; never changed)
+    only: list[str] = [],  # noqa: B006 (the same)
+    workers: int = 2,
+    threads: int = 1,
+    measure: bool = True,
+) -> None:
+    """Run the experiments of a paper, and write a report that sets them beside what the paper reports.
+
+    Stopped in any way and called again, it goes on where it was: no finished run is trained twice, no figure measured
+    twice. Corpora are prepared at their first use, into ``$XDG_CACHE_HOME/undersong`` or ``~/.cache/undersong``.
+
+    Args:
+        paper: autogen (Mansbridge et al. 2019) or igp (the isotropic Gaussian posterior).
+        out: the folder for the runs, their figures and ``report.html``.
+        corpus: a folder written by ``undersong prepare``, to be used instead of the recipe's main corpus.
+        scale: quick (a smoke run of minutes), small (hours on two cores) or paper (the papers' own settings).
+        seeds: instead of the recipe's; one run of each row for each.
+        only: names of the rows wanted; all by default.
+        workers: runs at a time.
+        threads: CPU threads of each run.
+        measure: false to train only.
+
+    Raises:
+        UserError: a row is not known, or no corpus can be had.
+    """
+    say = stamp(lambda line: print(line, flush=True))
+    chosen = plan(paper, scale, seeds)
+    jobs = chosen.jobs(only)
+    used = {job.row.corpus for job in jobs}
+    wanted = {name: settings for name, settings in chosen.corpora.items() if name in used}
+    given = {chosen.main: Path(corpus)} if corpus is not None else {}
+    site = Site(
+        Path(out), {**corpora({k: v for k, v in wanted.items() if k not in given}, say), **given}, threads, measure
+    )
+    if not site.corpora:
+        raise UserError(f"None of the corpora of {paper} can be had: see above, or give one by --corpus.")
+    say(projected(chosen, jobs, site, workers))
+    wrong = execute(chosen, jobs, site, workers, say)
+    for sentence in wrong:
+        say(f"Left out: {sentence}")

@@ -1,0 +1,80 @@
+"""The corpora of a recipe: prepared once, into a cache that all reproductions share.
+
+The cache is ``$XDG_CACHE_HOME/undersong`` or ``~/.cache/undersong``; a corpus's folder is named by its settings.
+Sources that are files are looked for in ``$UNDERSONG_DATA``: whoever lacks them does without the rows that need them.
+Knows nothing of rows.
+"""
+
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from undersong.data.prepare import prepare
+from undersong.errors import UserError
+from undersong.reproduce.execute import Say
+
+
+def corpora(wanted: Mapping[str, Mapping[str, Any]], say: Say) -> dict[str, Path]:
+    """The folders of all corpora that can be had; of the others it says why not.
+
+    Args:
+        wanted: by name, arguments of ``prepare``; ``source`` is one of its own, or ``files`` are paths below
+            ``$UNDERSONG_DATA``, of which ``every`` n-th line is taken.
+        say: told what is prepared and what is missing.
+    """
+    found = {}
+    for name, settings in wanted.items():
+        try:
+            found[name] = _prepared(name, dict(settings), say)
+        except (UserError, OSError) as error:
+            say(f"The corpus {name} is left out: {error}")
+    return found
+
+
+def cache() -> Path:
+    """Where prepared corpora are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "undersong"
+
+
+def _prepared(name: str, settings: dict[str, Any], say: Say) -> Path:
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    folder = cache() / "corpora" / f"{name}-{key}"
+    if (folder / "corpus.json").exists():
+        return folder
+    say(f"Preparing the corpus {name} (once)")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    files, every = settings.pop("files", None), settings.pop("every", 1)
+    if files is not None:
+        settings["source"] = str(_gathered(folder.parent / f"{name}-{key}-lines.tsv.gz", files, every))
+    prepare(**settings, out=folder, show_progress=False)
+    return folder
+
+
+def _gathered(target: Path, names: list[str], every: int) -> Path:
+    """One file of every n-th line of several; a header that they share is kept once."""
+    root = os.environ.get("UNDERSONG_DATA")
+    if root is None:
+        raise UserError("it is made from files that do not come with undersong: set UNDERSONG_DATA to their folder.")
+    ending = ".csv.gz" if ".csv" in names[0] else ".tsv.gz"
+    target = target.with_name(target.name.replace(".tsv.gz", ending))
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    first: bytes | None = None
+    with gzip.open(part, "wb", compresslevel=1) as out:
+        for name in names:
+            opened = lzma.open if name.endswith(".xz") else gzip.open if name.endswith(".gz") else open
+            with opened(Path(root) / name, "rb") as lines:
+                for number, line in enumerate(lines):
+                    if number == 0:
+                        if line != first:
+                            out.write(line)
+                        first = first or line
+                    elif number % every == 0:
+                        out.write(line)
+    shutil.move(part, target)
+    return target
