@@ -15,6 +15,7 @@ from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Measure
 from undersong.evaluation.perplexity import Perplexity, Reader, in_memory, scores
 from undersong.evaluation.probe import ProbeTraining
+from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.shape import PosteriorShape, histograms, tsne
 from undersong.evaluation.subject import NotApplicable, Subject
@@ -27,6 +28,7 @@ QUICK: list[Measure] = [
     Lengths(),
     Smoothness(pairs=4, steps=3),
     Diversity(),
+    Rates(),
     PosteriorShape(),
     Classification((6,), training=PROBES),
     Robustness(training=PROBES),
@@ -212,3 +214,22 @@ def test_perplexity_is_exp_of_nats_a_word_and_end(tmp_path):
     assert np.isfinite(scores(model, split)).all()  # a sample without words has an end to score
     with pytest.raises(NotApplicable):
         Perplexity(0)(Subject(vae(corpus), corpus))
+
+
+def test_rates_of_planted_codes(tmp_path):
+    # Means far apart for the three classes: the code tells the class and no more.
+    corpus = toy_corpus(tmp_path, test=300)
+    system = vae(corpus, latent=3)
+    system.inference = Planted(3, lambda x: 20 * classes(x))
+    found = Rates()(Subject(system, corpus))
+    share = np.bincount(corpus.test.labels) / 300
+    assert found["information"] == pytest.approx(-(share * np.log(share)).sum(), abs=1e-3)
+    assert found["rate"] == pytest.approx(200, rel=1e-5)  # half the squared length of the mean
+    assert found["information_cap"] == pytest.approx(np.log(300))
+    assert found["information_at_cap"] == 0
+    assert found["information_lower"] < found["information"] < found["rate"]
+    spread = torch.arange(300.0)
+    system.inference = Planted(3, lambda x: 20 * spread[x.index][:, None].expand(-1, 3))  # each sentence apart
+    assert Rates()(Subject(system, corpus))["information_at_cap"] == 1
+    with pytest.raises(NotApplicable, match="point mass"):
+        Rates()(Subject(vae(corpus, point=True), corpus))

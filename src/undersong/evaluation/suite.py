@@ -14,6 +14,7 @@ from undersong.evaluation.classification import Classification, Robustness
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Measure
+from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.shape import PosteriorShape
 from undersong.evaluation.subject import NotApplicable, Subject
@@ -24,6 +25,7 @@ SUITE: tuple[Measure, ...] = (
     Lengths(),
     Smoothness(),
     Diversity(),
+    Rates(),
     PosteriorShape(),
     Classification(),
     Robustness(),
