@@ -2,8 +2,8 @@
 
     score(x) = log p(x|z) / lp(x),   lp(x) = ((5 + |x|) / 6) ** a,   |x| counts the words and the end
 
-(Wu et al. 2016, eq. 14, without coverage; a = 0 compares log-probabilities.) Besides its W hypotheses the beam keeps the
-greedy one, in a slot of its own once it falls out: the result is the better of beam search and greedy search. Every
+(Wu et al. 2016, eq. 14, without coverage; a = 0 compares log-probabilities.) Besides its W hypotheses the beam keeps
+the greedy one, in a slot of its own once it falls out: the result is the better of beam and greedy search. Every
 hypothesis that ends is a candidate for the result, and one that can no longer beat the best finished one is dropped at
 once, which changes no result: log p only falls as words are added, so log p / lp(longest sentence) bounds its score.
 
@@ -17,7 +17,7 @@ from undersong.data.batch import BOS, EOS
 from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis, Search
 from undersong.errors import UserError
-from undersong.nets import Decoder
+from undersong.nets import Reader
 
 
 class Beam(Search):
@@ -35,7 +35,7 @@ class Beam(Search):
             raise UserError(f"length_penalty {length_penalty} is below 0: use 0 for none, more for longer sentences.")
         self.width, self.length_penalty, self.rows = width, length_penalty, width
 
-    def run(self, decoder: Decoder, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
+    def run(self, decoder: Reader, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
         """One sentence for each z [N, D]; there is no noise."""
         longest = int(rule.limit.max()) + 1
         beams, done = _Beams(len(z), self.width, longest, z.device), _Finished(len(z), longest, z.device)

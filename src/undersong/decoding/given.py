@@ -57,7 +57,7 @@ def _source(tokenizer: Tokenizer, sentence: str, blanks: bool, row: int) -> Sour
     if tokenizer.is_bpe:
         if any(blank):
             raise UserError(
-                f"sentence {row} has a blank, but this run's vocabulary is of pieces, of which a word may need several: "
+                f"sentence {row} has a blank, but this run's vocabulary is of pieces, and a word may need several: "
                 "give the first part of the sentence only, or use a run with whole words."
             )
         ids = tokenizer.encode_words(found)

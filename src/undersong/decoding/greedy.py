@@ -5,14 +5,14 @@ from torch import Tensor
 from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis, Search
 from undersong.decoding.single import write
-from undersong.nets import Decoder, State
+from undersong.nets import Reader, State
 from undersong.nets.allowed import Allowed
 
 
 class Greedy(Search):
     """The most probable word each time."""
 
-    def run(self, decoder: Decoder, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
+    def run(self, decoder: Reader, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
         """One sentence for each z [N, D]; there is no noise."""
 
         def choose(token: Tensor, state: State, allowed: Allowed, rows: Tensor, step: int):

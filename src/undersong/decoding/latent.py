@@ -21,6 +21,7 @@ from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.errors import UserError
 from undersong.learning.system import System
+from undersong.nets import Decoder
 
 ROWS = 640  # hypotheses written at once; more gain little on a CPU
 
@@ -28,8 +29,11 @@ ROWS = 640  # hypotheses written at once; more gain little on a CPU
 class Trained(Protocol):
     """What using a model takes: a ``Run`` has it."""
 
-    system: System
-    tokenizer: Tokenizer
+    @property
+    def system(self) -> System: ...
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
 
 
 def encode(run: Trained, sentences: Sequence[str]) -> NDArray[np.float32]:
@@ -92,7 +96,8 @@ def write(
         lengths: words to expect of each sentence: those alike are written together.
     """
     decoder = getattr(run.system.model, "decoder", None)
-    assert isinstance(decoder, nn.Module)
+    if not isinstance(decoder, Decoder):
+        raise UserError(f"a {type(run.system.model).__name__} has no decoder to write sentences with.")
     answers: dict[int, Hypothesis] = {}
     parts = _alike(lengths or [0] * len(z), max(1, ROWS // search.rows))
     for rows in shown(parts, len(z), "writing"):

@@ -13,7 +13,7 @@ from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis, Search
 from undersong.decoding.single import write
 from undersong.errors import UserError
-from undersong.nets import Decoder, State
+from undersong.nets import Reader, State
 from undersong.nets.allowed import Allowed
 
 
@@ -35,7 +35,7 @@ class Sample(Search):
             raise UserError(f"top_p {top_p} is not a share above 0 and at most 1.")
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
 
-    def run(self, decoder: Decoder, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
+    def run(self, decoder: Reader, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
         """One sentence for each z [N, D]."""
         noise = uniforms(keys, int(rule.limit.max()) + 1, seed).to(z.device)  # [N, T]
 

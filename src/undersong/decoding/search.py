@@ -12,7 +12,7 @@ from torch import Tensor
 
 from undersong.configurable import Configurable
 from undersong.decoding.constraint import Constraint
-from undersong.nets import Decoder
+from undersong.nets import Decoder, Reader
 
 MAX_WORDS = 60
 
@@ -71,8 +71,8 @@ class Search(Configurable, ABC):
         rule = Constraint.of(len(z), max_words, given, unknown).to(z.device)
         keys = torch.arange(len(z)) if keys is None else keys
         with torch.no_grad():
-            return self.run(decoder, z, rule, keys, seed)
+            return self.run(decoder.quick(), z, rule, keys, seed)
 
     @abstractmethod
-    def run(self, decoder: Decoder, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
+    def run(self, decoder: Reader, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
         """What ``__call__`` promises, with its defaults filled in and at least one sentence."""

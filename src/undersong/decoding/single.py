@@ -11,14 +11,14 @@ from torch import Tensor
 from undersong.data.batch import BOS, EOS
 from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis
-from undersong.nets import Decoder, State
+from undersong.nets import Reader, State
 from undersong.nets.allowed import Allowed
 
 # (words read [n], state, what may come, rows of the batch [n], step) -> log p [n] of the words chosen [n], new state
 Choose = Callable[[Tensor, State, Allowed, Tensor, int], tuple[Tensor, Tensor, State]]
 
 
-def write(decoder: Decoder, z: Tensor, rule: Constraint, choose: Choose) -> list[Hypothesis]:
+def write(decoder: Reader, z: Tensor, rule: Constraint, choose: Choose) -> list[Hypothesis]:
     """Write a sentence from each z [N, D], choosing every word by ``choose``."""
     rows = torch.arange(len(z), device=z.device)  # the unfinished sentences
     token, state = torch.full_like(rows, BOS), decoder.start(z)

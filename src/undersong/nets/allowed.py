@@ -25,8 +25,8 @@ class Allowed:
     banned: Tensor
     forced: Tensor | None = None
 
-    def select(self, rows: Tensor) -> "Allowed":
-        """The same of ``rows`` [M], repeated or reordered."""
+    def select(self, rows: Tensor | slice) -> "Allowed":
+        """The same of ``rows`` [M], repeated or reordered, or of a slice of them."""
         return Allowed(self.banned[rows], None if self.forced is None else self.forced[rows])
 
 
@@ -45,16 +45,23 @@ def best_words(log_p: Tensor, k: int, allowed: Allowed) -> tuple[Tensor, Tensor]
     >>> best_words(log_p, 2, Allowed(torch.tensor([[True, False, True, True]])))[1].tolist()
     [[5, 4]]
     """
-    k = min(k, log_p.shape[1])
-    more = min(k + len(SPECIAL), log_p.shape[1])
-    values, words = log_p.topk(more, dim=1)  # [N, k + 4]: whatever is banned, k others are left
+    values, words = log_p.topk(min(k + len(SPECIAL), log_p.shape[1]), 1)  # whatever is banned, k others are left
+    forced = None if allowed.forced is None else log_p.gather(1, allowed.forced.clamp(min=0)[:, None])
+    return best_among(values, words, min(k, log_p.shape[1]), allowed, forced)
+
+
+def best_among(values: Tensor, words: Tensor, k: int, allowed: Allowed, forced: Tensor | None) -> tuple[Tensor, Tensor]:
+    """As ``best_words``, of the most probable ``words`` [N, k + 4] alone, whose log p is ``values``.
+
+    Args:
+        forced: log p of the words that are forced [N, 1]; None where none is.
+    """
     special = words < len(SPECIAL)
     banned = special & allowed.banned.gather(1, words.clamp(max=len(SPECIAL) - 1))
     values, order = values.masked_fill(banned, -torch.inf).topk(k, dim=1)
     words = words.gather(1, order)
-    if allowed.forced is None:
+    if forced is None or allowed.forced is None:
         return values, words
-    forced = allowed.forced >= 0  # [N]
-    only = allowed.forced.clamp(min=0)[:, None]  # [N, 1]
-    first = torch.cat([log_p.gather(1, only), log_p.new_full((len(only), k - 1), -torch.inf)], 1)
-    return torch.where(forced[:, None], first, values), torch.where(forced[:, None], only, words)
+    first = torch.nn.functional.pad(forced, (0, k - 1), value=-torch.inf)
+    must = allowed.forced[:, None]  # [N, 1]
+    return torch.where(must >= 0, first, values), torch.where(must >= 0, must, words)

@@ -6,6 +6,7 @@ nothing of priors, posteriors or objectives.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -42,6 +43,16 @@ class State:
         return State(tuple(t.index_select(0, rows) for t in self.tensors))
 
 
+class Reader(Protocol):
+    """What search asks of a decoder; see ``Decoder`` for what each method does."""
+
+    def start(self, z: Tensor) -> State: ...
+
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def best(self, token: Tensor, state: State, k: int, allowed: Allowed) -> tuple[Tensor, Tensor, State]: ...
+
+
 class Decoder(Configurable, nn.Module, ABC):
     """p(x|z); its first two arguments are the sizes of the vocabulary and of z."""
 
@@ -72,3 +83,7 @@ class Decoder(Configurable, nn.Module, ABC):
         """
         log_p, state = self.step(token, state)
         return *best_words(log_p, k, allowed), state
+
+    def quick(self) -> Reader:
+        """This decoder as it is now, laid out for many steps of search without gradients; here, itself."""
+        return self

@@ -124,7 +124,12 @@ class LSTM(Recurrent):
 
     def cell(self, read: Tensor, state: State) -> State:
         h, c = state
-        i, f, o, g = (read + self._product(h, self.weight_hidden)).chunk(4, -1)
+        return self.gated(read + self._product(h, self.weight_hidden), c)
+
+    @staticmethod
+    def gated(gates: Tensor, c: Tensor) -> State:
+        """The new state from the sum of all products, [N, 4H], and the cell [N, H] before."""
+        i, f, o, g = gates.chunk(4, -1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
 
