@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from undersong.nets.first_order import first_order
 from undersong.nets.precision import Precision
 from undersong.nets.products import Matrix
 
-_CHUNK = 3_000_000  # numbers of a chunk of logits: 12 MB in fp32, which a last-level cache holds
+_CHUNK = 12_000_000  # bytes of a chunk of logits, which a last-level cache holds
 
 
 def log_prob(
@@ -53,22 +53,23 @@ class _Pass:
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
         self.hidden, self.weight, self.bias, self.targets, self.dtype = hidden, weight, bias, targets, dtype
-        self.rows = max(1, min(len(targets), _CHUNK // weight.shape[0]))
-        self.to_logits = Matrix(weight, dtype, self.rows)
+        self.rows = max(1, min(len(targets), _CHUNK // (weight.shape[0] * dtype.itemsize)))
+        self.uses = -(-len(targets) // self.rows)
+        self.to_logits = Matrix(weight, dtype, self.rows, self.uses)
         self.short_bias = bias.to(dtype)
 
-    def chunks(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Slices of rows, their hidden states in the products' dtype, their logits [n, V]."""
+    def chunks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Slices of rows and their logits [n, V]."""
         for first in range(0, len(self.targets), self.rows):
             rows = slice(first, first + self.rows)
-            hidden = self.hidden[rows].to(self.dtype)
-            yield rows, hidden, self.to_logits(hidden, self.short_bias)
+            yield rows, self.to_logits(self.hidden[rows].to(self.dtype), self.short_bias)
 
     def likelihood(self) -> Tensor:
         """Log-probabilities alone: [N]."""
         out = self.hidden.new_empty(len(self.targets))
-        for rows, _, logits in self.chunks():
+        for rows, logits in self.chunks():
             out[rows] = logits.to(out.dtype).logsumexp(-1)
+            del logits
         return self.target_logits() - out
 
     def target_logits(self) -> Tensor:
@@ -86,10 +87,12 @@ class _Pass:
         """
         lse = self.hidden.new_empty(len(self.targets))
         in_hidden = torch.empty_like(self.hidden) if of_hidden else None
-        in_weight = torch.zeros_like(self.weight) if upstream is not None else None
-        in_bias = torch.zeros_like(self.bias) if upstream is not None else None
-        back = Matrix(self.weight.t(), self.dtype, self.rows) if of_hidden else None
-        for rows, hidden, logits in self.chunks():
+        in_weight = in_bias = part = None
+        if upstream is not None:
+            in_weight, in_bias = torch.zeros_like(self.weight), torch.zeros_like(self.bias)
+            part = torch.empty_like(self.weight, dtype=self.dtype) if self.dtype != in_weight.dtype else None
+        back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
+        for rows, logits in self.chunks():
             top = logits.amax(-1).to(lse.dtype)
             p = logits.softmax(-1)  # [n, V]
             # The largest probability is 1 / sum exp(logits - top), and never underflows.
@@ -97,14 +100,14 @@ class _Pass:
             if in_hidden is not None and back is not None:
                 in_hidden[rows] = back(p).neg_()
             if upstream is not None and in_weight is not None and in_bias is not None:
-                weighted = (hidden * -upstream[rows, None]).to(self.dtype)
-                if self.dtype == in_weight.dtype:
-                    in_weight.addmm_(p.t(), weighted)
-                else:
-                    in_weight += torch.mm(p.t(), weighted)
-                in_bias.addmv_(p.t(), -upstream[rows]) if self.dtype == in_bias.dtype else in_bias.add_(
-                    torch.mv(p.t(), -upstream[rows].to(self.dtype))
-                )
+                factor = -upstream[rows]
+                shares = (self.hidden[rows] * factor[:, None]).to(self.dtype)
+                if part is None:
+                    in_weight.addmm_(p.t(), shares)
+                else:  # a product in bf16 is rounded once a chunk; their sum is fp32
+                    in_weight += torch.mm(p.t(), shares, out=part)
+                in_bias += torch.mm(factor[None].to(self.dtype), p)[0]
+            del logits, p  # before the next chunk is made
         return lse, in_hidden, in_weight, in_bias
 
 
@@ -127,7 +130,7 @@ class _LogProb(torch.autograd.Function):
         return work.target_logits() - lse
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets, in_hidden, in_weight, in_bias = ctx.saved_tensors
         d_hidden = None if in_hidden is None else in_hidden * upstream[:, None]

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from undersong.nets.first_order import first_order
 from undersong.nets.products import Matrix
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
@@ -78,9 +78,9 @@ def _read(
     width = weight_hidden.shape[1]
     rows = fixed.shape[0] if fixed is not None else h.shape[0] if h is not None else sentences
     kept = bias.dtype  # of gates, cells and hidden states
-    read = Matrix(weight_input, dtype, steps * sentences)(inputs.to(dtype).flatten(0, 1), bias.to(dtype))
+    read = Matrix(weight_input, dtype, steps * sentences, uses=1)(inputs.to(dtype).flatten(0, 1), bias.to(dtype))
     read = read.view(steps, 1, sentences, 4 * width)
-    recur = Matrix(weight_hidden, dtype, rows)
+    recur = Matrix(weight_hidden, dtype, rows, steps)
     hidden = inputs.new_empty(steps + 1, rows, width, dtype=kept)
     hidden[0] = 0 if h is None else h
     cell = torch.zeros_like(hidden[0]) if c is None else c
@@ -122,12 +122,12 @@ class _Scan(torch.autograd.Function):
         return hidden[1:], last
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, d_outputs: Tensor, d_last: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight_input, weight_hidden, hidden, *trace = ctx.saved_tensors
         dtype, kept = ctx.dtype, hidden.dtype
         steps, rows, width = d_outputs.shape
-        recur = Matrix(weight_hidden.t(), dtype, rows)
+        recur = Matrix(weight_hidden.t(), dtype, rows, steps)
         d_gates = torch.empty(steps, rows, 4 * width, dtype=dtype, device=hidden.device)
         scratch = hidden.new_empty(rows, 4, width)
         d_h, d_c = torch.zeros_like(hidden[0]), d_last.clone()
@@ -159,7 +159,7 @@ class _Scan(torch.autograd.Function):
         d_weight_input = torch.mm(flat.t(), inputs.to(dtype).flatten(0, 1)).to(kept)
         d_inputs = None
         if ctx.needs_input_grad[0]:
-            d_inputs = Matrix(weight_input.t(), dtype, len(flat))(flat).to(kept).view_as(inputs)
+            d_inputs = Matrix(weight_input.t(), dtype, len(flat), uses=1)(flat).to(kept).view_as(inputs)
         d_bias = d_fixed.sum(0) if d_fixed is not None else flat.sum(0, dtype=kept)
         first = (d_h, d_c) if ctx.started else (None, None)
         return d_inputs, d_fixed, d_weight_input, d_weight_hidden, d_bias, *first, None

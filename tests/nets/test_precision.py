@@ -1,0 +1,74 @@
+"""A precision is resolved once, taken at its word when given, and put back where it was borrowed."""
+
+import time
+
+import pytest
+import torch
+
+from undersong.errors import UserError
+from undersong.nets.precision import BF16, FP32, PLAIN, Precision, bf16_speedup, resolve, set_precision, using
+from undersong.nets.products import Matrix
+from undersong.nets.recurrent import LSTM
+
+
+def test_names() -> None:
+    assert resolve("fp32") == FP32 == Precision("fp32")
+    assert resolve("bf16") == BF16
+    assert resolve("auto") in (FP32, BF16)
+    with pytest.raises(UserError, match="auto, fp32 or bf16"):
+        resolve("fp8")
+
+
+def test_auto_probes_once_and_quickly() -> None:
+    bf16_speedup.cache_clear()
+    started = time.process_time()
+    first = resolve("auto", "cpu")
+    assert (time.process_time() - started) / torch.get_num_threads() < 0.5
+    assert resolve("auto", torch.device("cpu")) == first
+    assert bf16_speedup.cache_info().misses == 1
+
+
+def test_auto_follows_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undersong.nets.precision.bf16_speedup", lambda device: 0.3)
+    assert resolve("auto") == FP32
+    monkeypatch.setattr("undersong.nets.precision.bf16_speedup", lambda device: 2.0)
+    assert resolve("auto") == BF16
+
+
+def test_using_puts_back_what_was_there() -> None:
+    both = torch.nn.ModuleList([LSTM(2, 3), LSTM(2, 3)])
+    set_precision(both[0], BF16)
+
+    def fail() -> None:
+        with using(both, PLAIN):
+            assert both[0].precision == both[1].precision == PLAIN
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert both[0].precision == BF16
+    assert both[1].precision == FP32
+
+
+@pytest.mark.parametrize("uses", [1, 9])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 0.05), (torch.float64, 1e-12)])
+def test_products(uses: int, turned: bool, dtype: torch.dtype, error: float) -> None:
+    torch.manual_seed(0)
+    matrix = torch.randn(7, 5, dtype=torch.float64) if not turned else torch.randn(5, 7, dtype=torch.float64).t()
+    left, bias, other = (torch.randn(*shape, dtype=torch.float64) for shape in ((3, 5), (7,), (3, 7)))
+    ready = Matrix(matrix.to(torch.float32 if dtype != torch.float64 else dtype), dtype, 3, uses)
+    expected = left @ matrix.t()
+    for made, wanted in (
+        (ready(left.to(dtype)), expected),
+        (ready(left.to(dtype), bias.to(dtype)), expected + bias),
+        (ready.plus(left.to(dtype), other.to(dtype)), expected + other),
+    ):
+        assert made.dtype == dtype
+        torch.testing.assert_close(made.double(), wanted, rtol=error, atol=error)
+
+
+def test_products_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undersong.nets.products._onednn", lambda device, dtype: False)
+    left, matrix = torch.randn(3, 5), torch.randn(7, 5)
+    torch.testing.assert_close(Matrix(matrix, torch.float32, 3, 9)(left), left @ matrix.t())

@@ -1,0 +1,166 @@
+"""The recurrent layers are torch's: values, gradients, constant inputs, shared inputs, causality."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from undersong.nets.precision import BF16, FP32, PLAIN, Precision, using
+from undersong.nets.recurrent import GRU, LSTM, Recurrent
+
+B, T, I, H, C = 5, 6, 4, 8, 3  # noqa: E741
+
+
+def reordered(kind: type[Recurrent], rows: Tensor) -> Tensor:
+    """Torch's order of the gates to ours: an LSTM's i, f, g, o to i, f, o, g."""
+    if kind is GRU:
+        return rows
+    i, f, g, o = rows.chunk(4)
+    return torch.cat([i, f, o, g])
+
+
+def pair(kind: type[Recurrent], precision: Precision = FP32) -> tuple[Recurrent, nn.Module]:
+    """Ours and torch's with the same weights; torch's reads [input; constant]."""
+    torch.manual_seed(0)
+    theirs = {LSTM: nn.LSTM, GRU: nn.GRU}[kind](I + C, H, batch_first=True)
+    ours = kind(I, H, C, precision)
+    with torch.no_grad():
+        ours.weight_input.copy_(reordered(kind, theirs.weight_ih_l0[:, :I]))
+        ours.weight_constant.copy_(reordered(kind, theirs.weight_ih_l0[:, I:]))  # type: ignore[union-attr]
+        ours.weight_hidden.copy_(reordered(kind, theirs.weight_hh_l0))
+        ours.bias.copy_(reordered(kind, theirs.bias_ih_l0))
+        if isinstance(ours, GRU):
+            ours.bias[: 2 * H] += theirs.bias_hh_l0[: 2 * H]
+            ours.bias_hidden.copy_(theirs.bias_hh_l0[2 * H :])
+        else:
+            ours.bias += reordered(kind, theirs.bias_hh_l0)
+    return ours, theirs
+
+
+def leaves(kind: type[Recurrent]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    generator = torch.Generator().manual_seed(1)
+    inputs, constant, *state = (
+        torch.randn(*shape, generator=generator).requires_grad_()
+        for shape in ((B, T, I), (B, C), *[(B, H)] * kind.num_states)
+    )
+    return inputs, constant, tuple(state)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+@pytest.mark.parametrize("precision", [FP32, PLAIN])
+@pytest.mark.parametrize("started", [False, True])
+def test_equals_torch(kind: type[Recurrent], precision: Precision, started: bool) -> None:
+    ours, theirs = pair(kind, precision)
+    inputs, constant, state = leaves(kind)
+    outputs, last = ours(inputs, state if started else None, constant)
+    given = tuple(s[None] for s in state)
+    fed = torch.cat([inputs, constant[:, None].expand(-1, T, -1)], -1)
+    expected, final = theirs(fed, (given if kind is LSTM else given[0]) if started else None)
+    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
+    for a, b in zip(last, final if kind is LSTM else (final,), strict=True):
+        torch.testing.assert_close(a, b[0], rtol=1e-5, atol=1e-5)
+
+    def loss(hidden: Tensor, end: Tensor) -> Tensor:
+        return (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum() + end.square().sum()
+
+    roots = [inputs, constant, *(state if started else ())]
+    mine = torch.autograd.grad(
+        loss(outputs, last[-1]), [*roots, ours.weight_hidden, ours.weight_input, ours.weight_constant, ours.bias]
+    )
+    end = final[1][0] if kind is LSTM else final[0]
+    wanted = torch.autograd.grad(
+        loss(expected, end), [*roots, theirs.weight_hh_l0, theirs.weight_ih_l0, theirs.bias_ih_l0]
+    )
+    k = len(roots)
+    split = reordered(kind, wanted[k + 1])
+    wanted = (*wanted[:k], reordered(kind, wanted[k]), split[:, :I], split[:, I:], reordered(kind, wanted[k + 2]))
+    for a, b in zip(mine, wanted, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_gradients_in_double_precision(kind: type[Recurrent]) -> None:
+    layer = pair(kind)[0].double()
+    inputs, constant, state = leaves(kind)
+    roots = [t.detach().double()[:2].requires_grad_() for t in (inputs, constant, *state)]
+
+    def run(x: Tensor, k: Tensor, *first: Tensor) -> tuple[Tensor, ...]:
+        outputs, last = layer(x[:, :3], first, k)
+        return outputs, *last
+
+    assert torch.autograd.gradcheck(run, roots)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+@pytest.mark.parametrize("precision", [FP32, PLAIN])
+def test_samples_share_what_they_read(kind: type[Recurrent], precision: Precision) -> None:
+    layer, _ = pair(kind, precision)
+    inputs, _, _ = leaves(kind)
+    codes = torch.randn(3 * B, C, requires_grad=True)
+    shared, last = layer(inputs, None, codes)
+    apart, ends = layer(inputs.repeat(3, 1, 1), None, codes)
+    torch.testing.assert_close(shared, apart, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(last, ends, rtol=1e-5, atol=1e-5)
+    for a, b in zip(
+        torch.autograd.grad(shared.square().sum(), [inputs, codes]),
+        torch.autograd.grad(apart.square().sum(), [inputs, codes]),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+@pytest.mark.parametrize("precision", [FP32, BF16])
+def test_what_follows_a_position_never_changes_it(kind: type[Recurrent], precision: Precision) -> None:
+    layer, _ = pair(kind, precision)
+    inputs, constant, _ = leaves(kind)
+    longer = torch.cat([inputs, 100 * torch.ones(B, 2, I)], 1)
+    torch.testing.assert_close(layer(longer, None, constant)[0][:, :T], layer(inputs, None, constant)[0])
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_steps_make_the_whole(kind: type[Recurrent]) -> None:
+    layer, _ = pair(kind)
+    inputs, constant, state = leaves(kind)
+    outputs, last = layer(inputs, state, constant)
+    for t in range(T):
+        state = layer.step(inputs[:, t], state, constant)
+        torch.testing.assert_close(state[0], outputs[:, t], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(state, last, rtol=1e-5, atol=1e-5)
+
+
+def test_without_gradients_values_are_the_same() -> None:
+    layer, _ = pair(LSTM)
+    inputs, constant, _ = leaves(LSTM)
+    with torch.no_grad():
+        alone, _ = layer(inputs, None, constant)
+    torch.testing.assert_close(alone, layer(inputs, None, constant)[0].detach())
+
+
+def test_the_backward_pass_may_run_twice() -> None:
+    layer, _ = pair(LSTM)
+    inputs, constant, _ = leaves(LSTM)
+    loss = layer(inputs, None, constant)[0].square().sum()
+    first = torch.autograd.grad(loss, layer.bias, retain_graph=True)
+    torch.testing.assert_close(first, torch.autograd.grad(loss, layer.bias))
+
+
+def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain_one() -> None:
+    layer, _ = pair(LSTM)
+    inputs, constant, _ = leaves(LSTM)
+    with pytest.raises(RuntimeError, match="differentiable once"):
+        torch.autograd.grad(layer(inputs, None, constant)[0].sum(), inputs, create_graph=True)
+    with using(layer, PLAIN):
+        (d,) = torch.autograd.grad(layer(inputs, None, constant)[0].sum(), inputs, create_graph=True)
+    d.square().sum().backward()
+    assert float(inputs.grad.abs().sum()) > 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_bf16_stays_near(kind: type[Recurrent]) -> None:
+    layer, _ = pair(kind)
+    inputs, constant, _ = leaves(kind)
+    exact, _ = layer(inputs, None, constant)
+    with using(layer, BF16):
+        rounded, _ = layer(inputs, None, constant)
+    assert rounded.dtype == torch.float32
+    assert float((rounded - exact).detach().norm() / exact.detach().norm()) < 0.01

@@ -1,0 +1,145 @@
+"""The fused loss is the plain one: values and gradients, whatever the rows, weights and logits; and it stays small."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from undersong.nets import fused
+from undersong.nets.precision import BF16, FP32, PLAIN, using
+from undersong.nets.vocabulary import Vocabulary
+
+
+def case(rows: int, vocab: int = 97, width: int = 16, scale: float = 1.0) -> tuple[Vocabulary, Tensor, Tensor]:
+    torch.manual_seed(0)
+    layer = Vocabulary(vocab, width)
+    with torch.no_grad():
+        layer.bias.normal_()
+    return layer, (scale * torch.randn(rows, width)).requires_grad_(), torch.randint(vocab, (rows,))
+
+
+def gradients(layer: Vocabulary, hidden: Tensor, targets: Tensor, upstream: Tensor, weighted: bool) -> list[Tensor]:
+    value = layer.log_prob(hidden, targets, weighted)
+    return [value.detach(), *torch.autograd.grad(value, [hidden, layer.weight, layer.bias], upstream)]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 64])  # chunks of 8 rows: below, at and over their borders
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("even", [False, True])
+def test_fused_equals_plain(rows: int, weighted: bool, even: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "_CHUNK", 8 * 97 * 4)
+    layer, hidden, targets = case(rows)
+    upstream = torch.full((rows,), 0.25) if even else torch.randn(rows)
+    ours = gradients(layer, hidden, targets, upstream, weighted)
+    with using(layer, PLAIN):
+        plain = gradients(layer, hidden, targets, upstream, weighted)
+    for a, b in zip(ours, plain, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e-6])
+def test_extreme_logits(scale: float) -> None:
+    layer, hidden, targets = case(5, scale=scale)
+    upstream = torch.randn(5)
+    ours = gradients(layer, hidden, targets, upstream, weighted=False)
+    with using(layer, PLAIN):
+        plain = gradients(layer, hidden, targets, upstream, weighted=False)
+    for a, b in zip(ours, plain, strict=True):
+        assert torch.isfinite(a).all()
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_an_impossible_target_keeps_its_value() -> None:
+    layer, _, _ = case(1)
+    with torch.no_grad():
+        layer.bias.zero_()[3] = -1e4
+        layer.bias[4] = 1e4
+    hidden = torch.zeros(1, 16, requires_grad=True)
+    value = layer.log_prob(hidden, torch.tensor([3]))
+    assert value.item() == pytest.approx(-2e4)
+    assert torch.isfinite(torch.autograd.grad(value.sum(), hidden)[0]).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradients_in_double_precision(weighted: bool) -> None:
+    layer, hidden, targets = case(5, vocab=11, width=4)
+    layer = layer.double()
+
+    def score(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return fused.log_prob(h, weight, bias, targets, FP32, weighted)
+
+    assert torch.autograd.gradcheck(score, (hidden.detach().double().requires_grad_(), layer.weight, layer.bias))
+
+
+def test_without_gradients_values_are_the_same() -> None:
+    layer, hidden, targets = case(33)
+    with torch.no_grad():
+        alone = layer.log_prob(hidden, targets)
+    torch.testing.assert_close(alone, layer.log_prob(hidden, targets).detach(), rtol=1e-6, atol=1e-5)
+
+
+def test_only_what_needs_a_gradient_gets_one() -> None:
+    layer, hidden, targets = case(9)
+    layer.requires_grad_(False)
+    (d_hidden,) = torch.autograd.grad(layer.log_prob(hidden, targets).sum(), hidden)
+    with using(layer, PLAIN):
+        (plain,) = torch.autograd.grad(layer.log_prob(hidden, targets).sum(), hidden)
+    torch.testing.assert_close(d_hidden, plain, rtol=1e-5, atol=1e-5)
+
+
+def test_no_rows() -> None:
+    layer, hidden, targets = case(0)
+    value = layer.log_prob(hidden, targets)
+    assert value.shape == (0,)
+    value.sum().backward()
+    assert float(layer.weight.grad.abs().sum()) == 0  # type: ignore[union-attr]
+
+
+def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain_one() -> None:
+    layer, hidden, targets = case(3)
+    with pytest.raises(RuntimeError, match="differentiable once"):
+        torch.autograd.grad(layer.log_prob(hidden, targets).sum(), hidden, create_graph=True)
+    with using(layer, PLAIN):
+        (d,) = torch.autograd.grad(layer.log_prob(hidden, targets).sum(), hidden, create_graph=True)
+    d.square().sum().backward()
+    assert float(hidden.grad.abs().sum()) > 0  # type: ignore[union-attr]
+
+
+def test_bf16_stays_near() -> None:
+    layer, hidden, targets = case(400, vocab=500, width=64)
+    upstream = torch.full((400,), 1 / 400)
+    exact = gradients(layer, hidden, targets, upstream, weighted=False)
+    with using(layer, BF16):
+        rounded = gradients(layer, hidden, targets, upstream, weighted=False)
+    assert abs(float((rounded[0] - exact[0]).mean())) < 2e-3  # rounding does not lean to one side
+    for a, b in zip(rounded[1:], exact[1:], strict=True):
+        assert a.dtype == torch.float32
+        assert float((a - b).norm() / b.norm()) < 0.01
+
+
+def test_tied_weights_gather_both_gradients() -> None:
+    layer, _, targets = case(6)
+    embed = torch.nn.Embedding(97, 16)
+    tied = Vocabulary(97, 16, weight=embed.weight)
+    with torch.no_grad():
+        tied.weight.copy_(layer.weight)
+    tied.log_prob(embed(targets), targets).sum().backward()
+    fused_gradient = embed.weight.grad.clone()  # type: ignore[union-attr]
+    embed.weight.grad = None
+    with using(tied, PLAIN):
+        tied.log_prob(embed(targets), targets).sum().backward()
+    torch.testing.assert_close(fused_gradient, embed.weight.grad, rtol=1e-5, atol=1e-5)
+
+
+def test_never_holds_all_logits() -> None:
+    rows, vocab, width = 4096, 4000, 8
+    layer, hidden, targets = case(rows, vocab, width)
+    with torch.profiler.profile(profile_memory=True) as record:
+        layer.log_prob(hidden, targets).sum().backward()
+    largest = max(event.cpu_memory_usage for event in record.events() if "::" in event.name)
+    assert largest <= fused._CHUNK < rows * vocab * 4 / 5
+    held = peak = 0
+    for event in record.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    assert 0 < peak < 3 * fused._CHUNK  # a chunk's logits, its probabilities, and small change
