@@ -3,5 +3,6 @@
 from undersong.inference.amortized import Amortized
 from undersong.inference.base import Inference
 from undersong.inference.exact import Exact
+from undersong.inference.refined import Refined, refine
 
-__all__ = ["Amortized", "Exact", "Inference"]
+__all__ = ["Amortized", "Exact", "Inference", "Refined", "refine"]

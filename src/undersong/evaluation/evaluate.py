@@ -1,0 +1,115 @@
+"""``evaluate``: a trained run and a split to the figures that judge it.
+
+Knows nothing of how a figure is computed, nor of how it is shown.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+from undersong.data.store import Split
+from undersong.data.tokens import Tokenizer
+from undersong.errors import UserError
+from undersong.evaluation.judgement import Figures, judge
+from undersong.evaluation.rows import check_ending, write_rows
+from undersong.learning.device import resolve_device
+from undersong.learning.files import write_atomically
+from undersong.learning.run import Run
+from undersong.nets.precision import resolve, using
+
+FILE = "evaluation.json"
+
+
+def evaluate(
+    run: Run | Path | str,
+    *,
+    split: Literal["train", "valid", "test"] = "valid",
+    samples: int = 500,
+    subset: int = 500,
+    all: bool = False,
+    per_sentence: Path | None = None,
+    refine: bool | None = None,
+    seed: int = 0,
+    precision: Literal["fp32", "bf16", "auto"] = "fp32",
+    device: str = "auto",
+) -> Figures:
+    """Judge a trained run, and write the figures into its folder.
+
+    Bounds, active units and mutual information are those of the whole split; the importance-sampled likelihood is that
+    of a fixed part of it. Word dropout and all other dropout are off.
+
+    Args:
+        run: a run, or the folder of one.
+        split: train, valid or test. Choices between models are made on the validation split; the test split is for the
+            end.
+        samples: of z for the importance-sampled likelihood of each sentence; at least 1.
+        subset: how many sentences have their likelihood sampled: always the same ones, whatever the order of the split.
+        all: sample the likelihood of all sentences of the split.
+        per_sentence: also write a row for each sentence to this .csv or .jsonl file.
+        refine: fit each sentence's posterior to the ELBO, with the model fixed, before it proposes importance samples;
+            by default for models that were trained by neither the ELBO nor IWAE, whose posterior is a bad proposal.
+        seed: of all noise, which is keyed by sentence and sample and does not depend on batches.
+        precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        The figures by name, in nats a sentence; None where the model does not define one. See ``judgement``.
+
+    Raises:
+        UserError: there is no such run or split, its corpus is gone, or an argument cannot be used.
+    """
+    if per_sentence is not None:
+        check_ending(per_sentence)
+    where = resolve_device(device)
+    loaded = run if isinstance(run, Run) else Run.load(run, where)
+    loaded.system.to(where)
+    chosen = resolve(precision, where)
+    sentences = _sentences(loaded, split)
+    with using(loaded.system, chosen):
+        judgement = judge(loaded.system, sentences, samples, None if all else subset, seed, refine)
+    facts: Figures = {
+        "split": split,
+        "event": event(loaded.tokenizer),
+        "corpus": loaded.info["corpus"],
+        "step": loaded.step,
+        "precision": chosen.name,
+    }
+    figures = {**judgement.figures, **facts}
+    if per_sentence is not None:
+        write_rows(per_sentence, judgement, sentences, loaded.system)
+    store(loaded.path, figures)
+    return figures
+
+
+def event(tokenizer: Tokenizer) -> str:
+    """What a likelihood is the likelihood of; perplexities of different events do not compare."""
+    names = "\n".join(tokenizer.names).encode("utf-8", "surrogatepass")
+    unit = "word pieces" if tokenizer.is_bpe else "words"
+    return f"{unit} and end of sentence, vocabulary {sha256(names).hexdigest()[:8]}"
+
+
+def stored(folder: Path) -> dict[str, Figures]:
+    """The figures in a run's folder, by split; empty where there are none, or the file is damaged."""
+    try:
+        found = json.loads((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and all(isinstance(v, dict) for v in found.values()) else {}
+
+
+def store(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Put the figures of one split beside those of the others, whole or not at all."""
+    found = {**stored(folder), str(figures["split"]): dict(figures)}
+    write_atomically(folder / FILE, json.dumps(found, indent=1, allow_nan=False).encode())
+
+
+def _sentences(run: Run, name: str) -> Split:
+    corpus = run.corpus()
+    if name not in ("train", "valid", "test"):
+        raise UserError(f"There is no split {name!r}: use train, valid or test.")
+    found: Split = getattr(corpus, name)
+    if not len(found):
+        raise UserError(f"The {name} split of {corpus.folder} is empty: choose another one.")
+    return found

@@ -1,0 +1,76 @@
+"""The figures of each sentence by itself, as a table in a file. Knows nothing of how they were computed."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from undersong.data.store import Split
+from undersong.errors import UserError
+from undersong.evaluation.judgement import Judgement
+from undersong.learning.files import write_atomically
+from undersong.learning.system import System
+
+ENDINGS = (".csv", ".jsonl")
+Row = dict[str, Any]
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file of no known kind before any work is done for it."""
+    if path.suffix not in ENDINGS:
+        raise UserError(f"{path}: the rows of single sentences are written as .csv or .jsonl, by the file's ending.")
+
+
+def write_rows(path: Path, judgement: Judgement, split: Split, system: System) -> None:
+    """A row for each sentence, in the order of the split."""
+    found = list(rows(judgement, split, system))
+    if path.suffix == ".jsonl":
+        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found)
+    else:
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, found[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+        text = buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode("utf-8", "surrogatepass"))
+
+
+def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
+    """A row for each sentence, in the order of the split; None where a figure is not defined or was not sampled."""
+    scores, sampled, d = judgement.scores, judgement.sampled, judgement.scores.draw
+    columns: dict[str, Tensor | None] = dict.fromkeys(("elbo", "reconstruction", "kl", "objective"))
+    if d is not None:
+        if not system.objective.couples_batch:
+            columns["objective"] = system.objective(d)
+        if system.model.latent:
+            columns["reconstruction"] = -d.mean(d.log_px)
+            if d.parts is not None:
+                columns |= {"kl": d.kl, "elbo": d.mean(d.log_px) - d.kl}
+    if scores.exact is not None:
+        columns["elbo"] = scores.exact
+    nats = {name: None if t is None else t.double().cpu().numpy() for name, t in columns.items()}
+    places = {} if sampled is None else {int(row): place for place, row in enumerate(sampled.rows)}
+    for place in np.argsort(scores.rows):
+        row = int(scores.rows[place])
+        found: Row = {"row": row, "text": split.tokenizer.decode(split.ids(row).tolist())}
+        found["tokens"] = int(scores.tokens[place])
+        found |= {name: None if values is None else _finite(values[place]) for name, values in nats.items()}
+        found |= dict.fromkeys(("nll_is", "nll_is_se", "nll_is_ess", "nll_is_marked", "autogen_reconstruction"))
+        if scores.exact is not None:
+            found["nll_is"] = -found["elbo"]
+        if sampled is not None and (at := places.get(row)) is not None:
+            found["nll_is"], found["nll_is_se"] = _finite(-sampled.log_p[at]), _finite(sampled.error[at])
+            found["nll_is_ess"], found["nll_is_marked"] = _finite(sampled.effective[at]), bool(sampled.marked[at])
+            found["autogen_reconstruction"] = _finite(sampled.reconstruction[at])
+        yield found
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
