@@ -12,6 +12,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -84,7 +85,7 @@ def speed(corpus: Corpus, batches: int, rounds: int) -> dict[str, float | str]:
     mixed = {id(x): corpus.train.batch(order[k * SENTENCES :][:SENTENCES]) for k, x in enumerate(cases)}
     precision = resolve("auto")
     usual, fp32 = Usual(), Ours(FP32)
-    arms = {"usual": usual, "fp32": fp32, "random": lambda x: usual(mixed[id(x)])}
+    arms: dict[str, Callable[[Batch], object]] = {"usual": usual, "fp32": fp32, "random": lambda x: usual(mixed[id(x)])}
     if precision != FP32:
         arms["auto"] = Ours(precision)
     times = in_turns(arms, cases, rounds)
