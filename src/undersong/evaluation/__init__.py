@@ -1,4 +1,4 @@
-"""Judging a trained model: ``evaluate`` for its bounds and its latent variable, ``examine`` for the suite of measures."""
+"""Judging a trained model: ``evaluate`` for bounds and the latent variable, ``suite`` for what it writes and knows."""
 
 from undersong.evaluation.evaluate import evaluate
 

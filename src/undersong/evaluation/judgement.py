@@ -1,8 +1,8 @@
 """All figures of one model on one split, by the names that ``evaluation.json`` has.
 
-Signs: what is maximised is a log-probability (``elbo``, ``objective``, ``autogen_*``: usually negative), what is minimised
-is its opposite (``reconstruction``, ``kl``, ``nll_*``: usually positive), so that elbo = -reconstruction - kl. All are nats
-a sentence; a perplexity is exp of nats per token, ends of sentence counted. What a model does not define is None.
+Signs: what is maximised is a log-probability (``elbo``, ``objective``, ``autogen_*``: usually negative), what is
+minimised is its opposite (``reconstruction``, ``kl``, ``nll_*``: usually positive), so elbo = -reconstruction - kl. All
+are nats a sentence; a perplexity is exp of nats per token, ends of sentence counted. What a model does not define is None.
 Knows nothing of runs or files.
 """
 
@@ -20,7 +20,7 @@ from undersong.errors import UserError
 from undersong.evaluation.likelihood import TRUSTED, Likelihood, Refinement, likelihood
 from undersong.evaluation.scoring import Scores, score
 from undersong.evaluation.subset import fixed_subset
-from undersong.inference import Amortized
+from undersong.inference.refined import Proposes
 from undersong.learning.system import System
 from undersong.measures.information import cap, mutual_information
 from undersong.measures.latent import active_units
@@ -77,7 +77,7 @@ def judge(
     sampled, refined = None, False
     if scores.exact is None and scores.draw is not None and scores.draw.log_qz is not None:
         wanted = not bounds_log_p(system, scores.draw) if refine is None else refine
-        refined = wanted and isinstance(system.inference, Amortized)
+        refined = wanted and isinstance(system.inference, Proposes)
         rows = fixed_subset(split, subset)
         sampled = likelihood(system, split, rows, samples, seed, refinement if refined else None)
     figures = {**_bounds(system, scores), **_latent(system, scores), **_exact(scores), **_sampled(sampled)}
@@ -146,12 +146,16 @@ def _exact(scores: Scores) -> Figures:
     return {"nll_exact": float(nats.mean()), "ppl_exact": perplexity(float(nats.sum()), scores.tokens)}
 
 
+_SAMPLED = (
+    *("nll_is", "nll_is_se", "nll_is_sentence_se", "nll_is_ess", "nll_is_ess_min", "nll_is_ess_under_50"),
+    *("nll_is_marked", "nll_is_sentences", "nll_is_tokens", "ppl_is", "autogen_generation", "autogen_reconstruction"),
+)
+
+
 def _sampled(found: Likelihood | None) -> Figures:
     """The importance-sampled likelihood, its errors, and AutoGen's two terms."""
-    names = ("nll_is", "nll_is_se", "nll_is_sentence_se", "nll_is_ess", "nll_is_ess_min", "nll_is_ess_under_50")
-    names += ("nll_is_marked", "nll_is_sentences", "nll_is_tokens", "ppl_is")
     if found is None:
-        return dict.fromkeys((*names, "autogen_generation", "autogen_reconstruction"))
+        return dict.fromkeys(_SAMPLED)
     count = len(found.rows)
     return {
         "nll_is": -float(found.log_p.mean()),

@@ -1,4 +1,4 @@
-"""The likelihood of sentences by importance sampling: log p(x) ~ log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x).
+"""The likelihood of sentences by importance sampling: log p(x) ~ log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q.
 
 Many sentences with many samples each are one flat batch, cut to a fixed number of rows, so that a sentence may have any
 number of samples from one up. Noise is keyed by (seed, sentence, sample): the first K of S samples are the K samples.
@@ -20,7 +20,7 @@ from undersong.decoding.progress import shown
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.evaluation.scoring import batches, device_of
-from undersong.inference import Amortized, refine
+from undersong.inference.refined import Proposes, refine
 from undersong.learning.system import System
 from undersong.measures import bounds
 from undersong.models import Model
@@ -112,7 +112,7 @@ def likelihood(
 def proposal(system: System, x: Batch, refinement: Refinement | None, seed: int = 0) -> Distribution:
     """q(z|x) as the run learned it, or refined from there."""
     inference = system.inference
-    if refinement is None or not isinstance(inference, Amortized):
+    if refinement is None or not isinstance(inference, Proposes):
         return system.posterior(x, FINAL)
     start = inference.params(x)
     how = (refinement.steps, refinement.lr, refinement.samples, seed)

@@ -1,7 +1,7 @@
-"""One pass over a split: every sentence encoded, one draw (or as many as the objective takes) scored, nothing averaged.
+"""One pass over a split: every sentence encoded, its draw (or as many as the objective takes) scored, nothing averaged.
 
-Dropout is off, and noise is keyed by (seed, sentence), so that no number depends on its batch. Knows nothing of files, nor
-of what the numbers will be called.
+Dropout is off, and noise is keyed by (seed, sentence), so that no number depends on its batch. Knows nothing of files,
+nor of what the numbers will be called.
 """
 
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ derivatives are taken. Knows nothing of what the objective of training was: it a
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,17 @@ from undersong.families import Family
 from undersong.inference.amortized import Amortized
 from undersong.inference.base import Inference
 from undersong.models.base import Model
+
+
+@runtime_checkable
+class Proposes(Protocol):
+    """An inference whose numbers may be taken further: ``Amortized``, and whatever else has these two."""
+
+    family: Family
+
+    def params(self, x: Batch) -> Tensor:
+        """The family's numbers for each sentence: [B, P]."""
+        ...
 
 
 class Refined(Inference):
@@ -58,15 +70,11 @@ class Refined(Inference):
         """The shape of q(z|x)."""
         return self.start.family
 
-    def params(self, x: Batch, model: Model) -> Tensor:
-        """The family's refined numbers for each sentence: [B, P]."""
-        params = self.start.params(x)
-        better = refine(model, self.family, params, x, self.steps, self.lr, self.samples, self.seed)
-        return params + (better - params).detach()
-
     def forward(self, model: Model, x: Batch, step: int) -> Distribution:
         """q(z|x): batch shape [B], event shape [D]."""
-        return self.family(self.params(x, model))
+        params = self.start.params(x)
+        better = refine(model, self.family, params, x, self.steps, self.lr, self.samples, self.seed)
+        return self.family(params + (better - params).detach())
 
 
 def refine(

@@ -22,8 +22,8 @@ def elbo(log_w: Tensor) -> Tensor:
 def iwae(log_w: Tensor, k: int) -> Tensor:
     """IWAE_K, averaged over all subsets of K among the S samples (Burda et al. 2016).
 
-    One subset gives an unbiased estimate of IWAE_K, so their average does too; and on any one set of samples the average
-    rises with K, from the ELBO at K = 1 to the importance-sampled log p(x) at K = S, without noise between two K.
+    One subset gives an unbiased estimate of IWAE_K, so their average does too; and on any one set of samples the
+    average rises with K, from the ELBO at K = 1 to the importance-sampled log p(x) at K = S, without noise between.
 
     Args:
         log_w: log importance weights [S, B].
@@ -43,7 +43,9 @@ def iwae(log_w: Tensor, k: int) -> Tensor:
     if not 1 <= k <= samples:
         raise ValueError(f"IWAE_K of {samples} samples is defined for K from 1 to {samples}, not for {k}.")
     if math.comb(samples, k) > MOST_SUBSETS:
-        raise ValueError(f"There are {math.comb(samples, k):,} subsets of {k} among {samples} samples: give fewer samples.")
+        raise ValueError(
+            f"There are {math.comb(samples, k):,} subsets of {k} among {samples} samples: give fewer samples."
+        )
     subsets = torch.combinations(torch.arange(samples, device=log_w.device), k)  # [M, K]
     return (log_w[subsets].logsumexp(1) - math.log(k)).mean(0)
 
