@@ -17,7 +17,7 @@ COMMANDS = {
     "prepare": ("undersong.data.prepare:prepare", "turn text into a corpus ready for training"),
     "train": ("undersong.learning:train", "train a model on a corpus"),
     "doctor": ("undersong.learning.doctor:doctor_command", "say whether a run's posterior collapsed, and what to try"),
-    "evaluate": ("undersong.evaluation:evaluate", "bounds, likelihood, active units, mutual information of a run"),
+    "evaluate": ("undersong.evaluation.command:evaluate_command", "bounds, likelihood, use of the latent variable"),
     "reconstruct": ("undersong.decoding.commands:reconstruct_command", "encode sentences and write them again"),
     "sample": ("undersong.decoding.commands:sample_command", "write sentences from the prior"),
     "interpolate": ("undersong.decoding.commands:interpolate_command", "walk from one sentence to another"),

@@ -1,0 +1,126 @@
+"""``undersong evaluate``: the figures of a run on standard output, as a table or as JSON.
+
+Knows nothing of how they are computed.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from undersong.evaluation.evaluate import evaluate
+from undersong.evaluation.judgement import Figures
+
+
+def evaluate_command(
+    run: Path,
+    *,
+    split: Literal["train", "valid", "test"] = "valid",
+    samples: int = 500,
+    subset: int = 500,
+    all: bool = False,
+    per_sentence: Path | None = None,
+    refine: bool | None = None,
+    seed: int = 0,
+    precision: Literal["fp32", "bf16", "auto"] = "fp32",
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Judge a trained run, and write the figures into its folder.
+
+    Bounds, active units and mutual information are those of the whole split; the importance-sampled likelihood is that
+    of a fixed part of it. Word dropout and all other dropout are off.
+
+    Args:
+        run: the folder of a trained run.
+        split: train, valid or test. Choices between models are made on the validation split; the test split is for the
+            end.
+        samples: of z for the importance-sampled likelihood of each sentence; at least 1.
+        subset: how many sentences have their likelihood sampled: always the same ones, whatever the order of the split.
+        all: sample the likelihood of all sentences of the split.
+        per_sentence: also write a row for each sentence to this .csv or .jsonl file.
+        refine: fit each sentence's posterior to the ELBO, with the model fixed, before it proposes importance samples;
+            by default for models that were trained by neither the ELBO nor IWAE, whose posterior is a bad proposal.
+        seed: of all noise, which is keyed by sentence and sample and does not depend on batches.
+        precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
+        device: auto, cpu, cuda or mps.
+        json: print one JSON object.
+    """
+    import json as plain
+
+    figures = evaluate(
+        run,
+        split=split,
+        samples=samples,
+        subset=subset,
+        all=all,
+        per_sentence=per_sentence,
+        refine=refine,
+        seed=seed,
+        precision=precision,
+        device=device,
+    )
+    if json:
+        print(plain.dumps(figures, allow_nan=False))
+    else:
+        Console(highlight=False).print(table(figures))
+    return 0
+
+
+def table(figures: Figures) -> Table:
+    """The figures for people: what they are of, their units, and their errors."""
+    count, tokens = figures["sentences"], figures["tokens"]
+    shown = Table(title=f"{count:,} sentences, {tokens:,} tokens of the {figures['split']} split")
+    shown.add_column("in nats a sentence, unless it says otherwise")
+    shown.add_column("", justify="right")
+    shown.add_column("")
+    for key, label, note in LINES:
+        if figures.get(key) is not None:
+            shown.add_row(label, _number(figures[key]), note(figures))
+    shown.caption = f"{figures['event']}; {figures['precision']}; what the model does not define is left out"
+    return shown
+
+
+def _number(value: float | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _nothing(figures: Figures) -> str:
+    return ""
+
+
+def _of_sampled(figures: Figures) -> str:
+    if figures["nll_exact"] is not None:
+        return "exact"
+    error = figures["nll_is_se"]
+    said = [f"{figures['nll_is_sentences']:,} sentences, {figures['samples']:,} samples each"]
+    said += [] if error is None else [f"± {error:.3f} (s.e. of sampling z)"]
+    said += ["posterior refined first"] if figures["nll_is_refined"] else []
+    return ", ".join(said)
+
+
+def _effective(figures: Figures) -> str:
+    share = f"at least {figures['nll_is_ess_min']:.1f}, under 50 for {100 * figures['nll_is_ess_under_50']:.1f}%"
+    return share + ("  MARKED: the likelihood above is not to be trusted" if figures["nll_is_marked"] else "")
+
+
+LINES = (
+    ("elbo", "ELBO", lambda f: "a lower bound on log p(x)" if f["nll_exact"] is None else "equals log p(x)"),
+    ("reconstruction", "reconstruction (distortion), -E log p(x|z)", _nothing),
+    ("kl", "KL (rate)", _nothing),
+    ("kl_percent", "KL, % of the objective", lambda f: "with the objective's own factors"),
+    ("objective", "the run's own objective", _nothing),
+    ("nll_is", "-log p(x), importance sampled", _of_sampled),
+    ("nll_is_ess", "effective samples", _effective),
+    ("ppl_elbo", "perplexity, a token, from the ELBO", lambda f: "an upper bound"),
+    ("ppl_is", "perplexity, a token, importance sampled", _of_sampled),
+    ("autogen_generation", "AutoGen's generation, log p(x)", _nothing),
+    ("autogen_reconstruction", "AutoGen's reconstruction, log p(x'=x|x)", _nothing),
+    ("active_units", "active units", lambda f: "variance of the posterior mean above 0.01"),
+    (
+        "mutual_information",
+        "mutual information of x and z",
+        lambda f: f"at most ln N = {f['mutual_information_cap']:.2f}; {f['mutual_information_estimator']}",
+    ),
+)
