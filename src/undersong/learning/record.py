@@ -7,7 +7,7 @@ Every line has ``kind`` and ``step`` (steps taken so far); numbers are finite or
         reconstruction, kl)
     kind "valid", held-out sentences: epoch, seconds, the names of ``validation.figures``, and best: whether it is the
         best value of the objective so far
-    kind "doctor": what ``doctor.Finding`` holds
+    kind "doctor": what ``diagnosis.Finding`` holds
 
 Knows nothing of what the numbers mean.
 """

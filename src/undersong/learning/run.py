@@ -97,9 +97,10 @@ class Run:
 
 def build(made: dict[str, Any], vocab: int, seed: int) -> System:
     """The untrained system of a configuration's objects; its first parameters are a function of the seed alone."""
-    sow(seed, -1)
-    model = made["model"](vocab)
-    return System(model, made["inference"](vocab, model.latent), made["estimator"], made["objective"])
+    with torch.random.fork_rng([]):
+        sow(seed, -1)
+        model = made["model"](vocab)
+        return System(model, made["inference"](vocab, model.latent), made["estimator"], made["objective"])
 
 
 def read_info(path: Path) -> dict[str, Any]:

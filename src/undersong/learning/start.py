@@ -25,7 +25,8 @@ from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
 from undersong.learning.device import borrowed, resolve_device
-from undersong.learning.doctor import Case, Watch
+from undersong.learning.diagnosis import Case
+from undersong.learning.doctor import Watch
 from undersong.learning.files import write_atomically
 from undersong.learning.fit import Fit, Limits, Memory
 from undersong.learning.progress import Display

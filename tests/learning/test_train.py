@@ -1,0 +1,193 @@
+"""What ``train`` promises of its folder, its record, its seeds and its stopping."""
+
+import json
+import math
+from functools import partial
+
+import pytest
+import torch
+
+from tests.learning.small import TINY, last_weights, learn
+from undersong.draw import FINAL, joined
+from undersong.errors import UserError
+from undersong.families import IsotropicGaussian, PointMass
+from undersong.inference import Amortized
+from undersong.learning import Gradient, Run, train
+from undersong.learning.validation import Validation
+from undersong.models import LanguageModel
+from undersong.nets import RecurrentDecoder
+from undersong.objectives import ELBO, AutoGen, Autoencoder, Beta, FreeBitsMeanDimension, Linear
+
+
+def test_a_run_is_a_folder_that_works_without_its_corpus(corpus, tmp_path):
+    run = learn(corpus, tmp_path / "run", epochs=4)
+    first, *_, last = [line for line in run.metrics() if line["kind"] == "valid"]
+    assert last["objective"] > first["objective"]
+    assert run.name == "run"
+    assert run.corpus().vocab_size == 50
+    assert not run.system.training
+    assert run.tokenizer.encode("w0 w1") == [4, 5]
+    assert {"config.yaml", "run.json", "tokenizer.json", "metrics.jsonl", "checkpoints"} == {
+        p.name for p in run.path.iterdir()
+    }
+    config = run.config | {"corpus": str(tmp_path / "gone")}
+    with pytest.raises(UserError, match="gone"):
+        Run(run.path, config, run.info, run.system, run.tokenizer, run.step).corpus()
+
+
+def test_the_record_has_its_documented_keys_and_finite_numbers(corpus, tmp_path):
+    run = learn(corpus, tmp_path / "run")
+    lines = [json.loads(text) for text in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert lines == run.metrics()
+    train_lines = [line for line in lines if line["kind"] == "train"]
+    valid = [line for line in lines if line["kind"] == "valid"]
+    keys = {"kind", "step", "epoch", "seconds"}
+    measured = {"loss", "gradient_norm", "reconstruction", "kl", "sentences", "tokens", "tokens_per_second"}
+    assert all(set(line) == keys | measured for line in train_lines)
+    held = {"objective", "elbo", "reconstruction", "kl", "kl_percent", "active_units", "dead_units", "best"}
+    assert all(set(line) == keys | held for line in valid)
+    assert len(valid) == 3
+    assert sum(line["sentences"] for line in train_lines) == 3 * 240
+    assert all(math.isfinite(v) for line in lines for v in line.values() if isinstance(v, float))
+    for line in valid:
+        assert line["kl_percent"] == pytest.approx(100 * line["kl"] / -line["objective"])
+
+
+def test_what_a_model_does_not_define_is_null(corpus, tmp_path):
+    point = partial(TINY["inference"], family=PointMass)
+    run = learn(corpus, tmp_path / "ae", inference=point, objective=Autoencoder())
+    line = run.metrics()[-1]
+    assert (line["kl"], line["kl_percent"], line["elbo"]) == (None, None, None)
+    assert line["active_units"] is not None
+    small = partial(LanguageModel, decoder=partial(RecurrentDecoder, embedding=6, hidden=8))
+    run = learn(corpus, tmp_path / "lm", model=small, inference=Amortized)
+    line = run.metrics()[-1]
+    assert (line["kl"], line["kl_percent"], line["active_units"]) == (None, None, None)
+    assert line["elbo"] == pytest.approx(line["objective"])
+    assert run.config["inference"]["class_path"].endswith(".Exact")
+
+
+def test_a_point_without_density_cannot_have_an_elbo(corpus, tmp_path):
+    with pytest.raises(ValueError, match="point mass"):
+        learn(corpus, tmp_path / "run", inference=partial(TINY["inference"], family=PointMass))
+
+
+def test_several_seeds_are_several_runs_each_as_if_alone(corpus, tmp_path):
+    runs = train(corpus, out=tmp_path / "all", **TINY, seeds=[0, 3])
+    assert [run.path.name for run in runs] == ["seed-0", "seed-3"]
+    alone = learn(corpus, tmp_path / "alone", seeds=[3])
+    assert last_weights(alone.path) == last_weights(runs[1].path)
+    assert last_weights(alone.path) != last_weights(runs[0].path)
+
+
+def test_a_folder_that_exists_is_refused(corpus, tmp_path):
+    learn(corpus, tmp_path / "run", steps=2)
+    before = last_weights(tmp_path / "run")
+    with pytest.raises(UserError, match="exists already"):
+        learn(corpus, tmp_path / "run", steps=4)
+    assert last_weights(tmp_path / "run") == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(UserError, match="not a run's folder"):
+        learn(corpus, tmp_path / "other", resume=True)
+
+
+def test_going_on_takes_the_runs_own_choices_and_refuses_others(corpus, tmp_path):
+    whole = learn(corpus, tmp_path / "whole", epochs=4, objective=AutoGen(m=2.0))
+    learn(corpus, tmp_path / "run", epochs=2, objective=AutoGen(m=2.0))
+    (run,) = train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
+    assert last_weights(run.path) == last_weights(whole.path)
+    assert run.config["epochs"] == 4
+    with pytest.raises(UserError, match="--objective differs"):
+        train(corpus, out=tmp_path / "run", objective=Beta(0.5), resume=True, quiet=True)
+
+
+def test_training_leaves_the_callers_randomness_and_threads_alone(corpus, tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    threads = torch.get_num_threads()
+    learn(corpus, tmp_path / "run", steps=3)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+
+
+def test_looking_at_held_out_sentences_changes_nothing_that_is_learned(corpus, tmp_path):
+    often = learn(corpus, tmp_path / "often", validation_steps=1, validation_sentences=7)
+    seldom = learn(corpus, tmp_path / "seldom", validation_steps=30)
+    assert last_weights(often.path) == last_weights(seldom.path)
+
+
+def test_the_held_out_value_is_the_objective_at_its_final_coefficients_over_the_whole_split(corpus, tmp_path):
+    """Sentences interact in this objective: a mean over batches would be another number."""
+    objective = FreeBitsMeanDimension(bits=Linear(3.0, 0.05, steps=10_000))
+    run = learn(corpus, tmp_path / "run", epochs=1, objective=objective)
+    split = run.corpus().valid
+    small, large = (Validation(split, None, size, 0, torch.device("cpu"))(run.system) for size in (7, 60))
+    for name, value in small.items():
+        assert value == pytest.approx(large[name], rel=1e-5), name
+    x = split.batch(range(len(split)))
+    q = run.system.posterior(x, FINAL)
+    d = run.system.draw(x, q, q.mean[None], FINAL)
+    rate = d.kl_parts.mean(0).clamp(min=0.05).sum().item()
+    assert small["reconstruction"] + small["objective"] == pytest.approx(-rate, abs=1e-4)
+    batchwise = [FreeBitsMeanDimension(0.05)(joined([d])).mean().item()]
+    assert math.isfinite(batchwise[0])
+
+
+def test_patience_waits_for_the_schedules_and_the_best_is_kept(corpus, tmp_path):
+    """With a learning rate of nothing no look is better than the first: patience alone decides."""
+    still = partial(Gradient, lr=0.0)
+    run = learn(corpus, tmp_path / "now", learner=still, epochs=9, patience=2)
+    assert [line["step"] for line in run.metrics() if line["kind"] == "valid"] == [10, 20, 30]
+    assert run.step == 10
+    waiting = Beta(Linear(0.0, 1.0, steps=45))
+    run = learn(corpus, tmp_path / "waits", learner=still, objective=waiting, epochs=9, patience=2)
+    assert run.metrics()[-1]["step"] == 60
+    again = learn(corpus, tmp_path / "waits", learner=still, objective=waiting, epochs=9, patience=2, resume=True)
+    assert again.metrics()[-1]["step"] == 60
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(corpus, tmp_path):
+    learn(corpus, tmp_path / "run", epochs=1)
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.01", "lr: 1.0e+30").replace("clip: 5.0", "clip: 0.0"))
+    with pytest.raises(UserError, match=r"(loss|gradient_norm|reconstruction) became (nan|inf).*checkpoint of step 10 is"):
+        train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
+    assert Run.load(tmp_path / "run").step == 10
+
+
+def test_batches_may_be_bounded_by_tokens(corpus, tmp_path):
+    run = learn(corpus, tmp_path / "run", tokens=40, steps=5)
+    lines = [line for line in run.metrics() if line["kind"] == "train"]
+    assert all(line["tokens"] <= 5 * 40 for line in lines)
+
+
+def test_the_learning_rate_follows_its_schedule(corpus, tmp_path):
+    frozen = learn(corpus, tmp_path / "frozen", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=10)), steps=10)
+    moved = learn(corpus, tmp_path / "moved", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=5)), steps=10)
+    start = learn(corpus, tmp_path / "start", learner=partial(Gradient, lr=0.0), steps=1)
+    weights = [last_weights(run.path)["weights.safetensors"] for run in (frozen, moved, start)]
+    assert weights[0] == weights[2] != weights[1]
+
+
+def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):
+    for wrong, words in [
+        ({"device": "tpu"}, "not known"),
+        ({"precision": "fp8"}, "not known"),
+        ({"seeds": []}, "at least one"),
+        ({"seeds": [1, 1]}, "each once"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            learn(corpus, tmp_path / "run", **wrong)
+    with pytest.raises(UserError, match="no prepared corpus"):
+        learn(tmp_path / "nothing", tmp_path / "run")
+    with pytest.raises(UserError, match="cannot be written"):
+        learn(corpus, tmp_path / "run", objective=lambda d: d.log_px[0])
+    assert not (tmp_path / "run").exists()
+
+
+def test_any_combination_needs_no_subclass(corpus, tmp_path):
+    run = learn(corpus, tmp_path / "run", inference=partial(TINY["inference"], family=IsotropicGaussian), steps=2)
+    assert run.system.posterior(run.corpus().valid.batch([0])).variance.unique().numel() == 1
+    assert isinstance(run.system.objective, ELBO)
