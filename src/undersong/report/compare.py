@@ -1,0 +1,120 @@
+"""``compare``: several runs side by side on one self-contained page.
+
+It gathers what is known of each run, judges those not judged yet, has all of them write the same sentences, and lays it
+out. Knows nothing of how any of it is measured, written or drawn.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from undersong.data.progress import progress
+from undersong.decoding import Beam, Search
+from undersong.errors import UserError
+from undersong.learning import Run
+from undersong.learning.files import write_atomically
+from undersong.report import examples, sections
+from undersong.report.evidence import Evidence, SplitName, names
+from undersong.report.html import Section, check_place, page
+
+
+def compare(
+    runs: list[Path],
+    *,
+    out: Path = Path("report.html"),
+    split: SplitName = "test",
+    sentences: int = 8,
+    samples: int = 8,
+    steps: int = 10,
+    search: Search = Beam(),  # noqa: B008 (it keeps nothing)
+    posterior_mean: bool = False,
+    seed: int = 0,
+    title: str = "Sentence models compared",
+    force: bool = False,
+) -> Path:
+    """Write a page that sets trained runs side by side: figures, training, and the same sentences through all of them.
+
+    The page holds everything it shows and asks no network for anything. Runs that were not judged yet, or were trained
+    further since, are judged first. Runs that score different events are shown, and not ranked against each other.
+
+    Args:
+        runs: folders written by ``undersong train``.
+        out: the page. An older report is replaced; any other file is not, unless ``force`` says so.
+        split: where figures and sentences come from: test for the end, valid for choices.
+        sentences: how many sentences are rewritten; the first two that fit are also walked between.
+        samples: how many sentences each run writes from its prior.
+        steps: of the way from one sentence to another.
+        search: how words are chosen.
+        posterior_mean: rewrite from the mean of q(z|x); by default from a sample, as AutoGen's tables do.
+        seed: of all noise: the same in all runs.
+        title: the page's heading.
+        force: replace whatever lies at ``out``.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        UserError: no run, a folder that holds none, the same run twice, or a place that cannot be written.
+    """
+    out, paths = Path(out), [Path(run) for run in runs]
+    _check(paths, out, sentences, samples, steps, force)
+    found = _gather(paths, split)
+    texts = examples.chosen(found, split, max(sentences, 2))
+    parts: list[tuple[str, Callable[[], Section]]] = [
+        ("figures", lambda: sections.judged(found)),
+        ("figures", lambda: sections.plane(found)),
+        ("figures", lambda: sections.over_training(found)),
+        ("reconstructions", lambda: examples.rewritten(found, texts[:sentences], search, posterior_mean, seed)),
+        ("prior samples", lambda: examples.from_prior(found, samples, search, seed)),
+        ("interpolations", lambda: examples.walks(found, texts, steps, search, posterior_mean, seed)),
+        ("configurations", lambda: sections.doctor(found)),
+        ("configurations", lambda: sections.trained(found)),
+    ]
+    made = []
+    with progress() as shown:
+        step = shown.step("writing the page", len(parts))
+        for _, part in parts:
+            made.append(part())
+            step(1)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, page(title, _lead(found, split), made).encode("utf-8"))
+    return out
+
+
+def _gather(paths: Sequence[Path], split: SplitName) -> list[Evidence]:
+    found = []
+    for name, path in zip(names(paths), paths, strict=True):
+        found.append(Evidence.of(name, Run.load(path), split))
+    return found
+
+
+def _check(paths: Sequence[Path], out: Path, sentences: int, samples: int, steps: int, force: bool) -> None:
+    if not paths:
+        raise UserError("There is nothing to compare: name at least one run's folder.")
+    if min(sentences, samples) < 0 or steps < 2:
+        raise UserError(
+            f"{sentences} sentences, {samples} samples and {steps} steps cannot be shown: the first two must be 0 or "
+            "more, the last 2 or more."
+        )
+    check_place(out, force)
+
+
+def _lead(runs: Sequence[Evidence], split: str) -> str:
+    """What was trained for how long, in a sentence; only what the records say."""
+    told = []
+    for run in runs:
+        lines = [*run.training(), *run.held_out()]
+        last = max(lines, key=lambda line: line["step"], default=None)
+        long = "" if last is None else f" for {last['step']:,} steps ({_time(last['seconds'])})"
+        told.append(f"{run.name} was trained by {run.objective}{long}")
+    return f"{'; '.join(told)}. All figures and sentences are of the {split} split."
+
+
+def _time(seconds: float) -> str:
+    """
+    >>> _time(49.2), _time(3700)
+    ('49 s', '1 h 1 min')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

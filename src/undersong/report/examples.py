@@ -1,0 +1,124 @@
+"""The same sentences through all runs: rewritten, drawn from the prior, and on the way from one to another.
+
+Nothing is picked by hand: sentences are the first of the split that pass the filter of AutoGen's tables (4 to 20 words,
+none of them unknown to any of the runs), whatever becomes of them. Knows nothing of HTML.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from undersong.data.batch import UNK
+from undersong.data.store import Corpus
+from undersong.data.words import words
+from undersong.decoding import Sample, Search, interpolate, reconstruct, sample
+from undersong.report.evidence import Evidence
+from undersong.report.html import Block, Paragraph, Section
+from undersong.report.tables import Cell, Table
+
+SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
+
+
+def chosen(runs: Sequence[Evidence], split: str, count: int) -> list[str]:
+    """The first sentences that pass the filter, of the first run whose corpus is there."""
+    corpus = next((run.corpus for run in runs if run.corpus is not None), None)
+    if corpus is None:
+        return []
+    found: list[str] = []
+    for text in _texts(corpus, split):
+        if len(found) == count:
+            break
+        fits = SHORTEST <= len(words(text)) <= LONGEST and text not in found
+        if fits and all(UNK not in run.run.tokenizer.encode(text) for run in runs):
+            found.append(text)
+    return found
+
+
+def rewritten(
+    runs: Sequence[Evidence], texts: Sequence[str], search: Search, posterior_mean: bool, seed: int
+) -> Section:
+    """Each sentence beside what each run writes from its latent vector (AutoGen, table 1)."""
+    blocks: list[Block] = [
+        Paragraph("No corpus of these runs is there any more, so there are no sentences to rewrite.")
+    ]
+    latent = [run for run in runs if run.latent]
+    if texts and latent:
+        columns = [
+            [r.text for r in reconstruct(run.run, texts, search, posterior_mean, unknown=False, seed=seed)]
+            for run in latent
+        ]
+        rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns, strict=True))
+        where = "the mean" if posterior_mean else "a sample"
+        notes = (
+            f"The first {len(texts)} sentences of {SHORTEST} to {LONGEST} words, none unknown to any run; not picked "
+            f"by hand. z is {where} of q(z|x); the words are found by {_named(search)}, <unk> not allowed.",
+            *_without_latent(runs),
+        )
+        table = Table("Sentences and their reconstructions", ("sentence", *(r.name for r in latent)), rows, notes, True)
+        blocks = [table]
+    elif texts:
+        blocks = [Paragraph("None of these runs has a latent vector to rewrite a sentence from.")]
+    return Section("Reconstructions", tuple(blocks))
+
+
+def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) -> Section:
+    """Sentences that each run writes from samples of its own prior (AutoGen, table 3)."""
+    if not count:
+        return Section("Sentences from the prior", ())
+    # Without z, any search but sampling writes one sentence again and again.
+    searches = [search if run.latent else Sample() for run in runs]
+    columns = [
+        [s.text for s in sample(run.run, count, how, unknown=False, seed=seed)]
+        for run, how in zip(runs, searches, strict=True)
+    ]
+    rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
+    plain = [run.name for run in runs if not run.latent]
+    notes = [f"z is drawn from each run's own prior p(z); the words are found by {_named(search)}, <unk> not allowed."]
+    if plain:
+        notes.append(f"{_and(plain)}: no latent variable, so the words themselves are sampled.")
+    table = Table("Sentences from the prior", tuple(run.name for run in runs), rows, tuple(notes), prose=True)
+    return Section("Sentences from the prior", (table,))
+
+
+def walks(
+    runs: Sequence[Evidence], texts: Sequence[str], steps: int, search: Search, posterior_mean: bool, seed: int
+) -> Section:
+    """From one sentence to another along a straight line between their latent vectors (AutoGen, table 5)."""
+    latent = [run for run in runs if run.latent]
+    if len(texts) < 2 or not latent:
+        return Section("From one sentence to another", ())
+    start, end = texts[:2]
+    columns = [
+        [s.text for s in interpolate(r.run, start, end, steps, search, posterior_mean, unknown=False, seed=seed).steps]
+        for r in latent
+    ]
+    rows = tuple(
+        (Cell(f"{number} of {steps}"), *map(Cell, line)) for number, line in enumerate(zip(*columns, strict=True), 1)
+    )
+    lead = Paragraph(f"From “{start}” to “{end}”, the first two of the sentences above.")
+    notes: tuple[str, ...] = (
+        "Evenly spaced points on the line between the two sentences' z; found and filtered as above.",
+    )
+    notes += _without_latent(runs)
+    table = Table("The way", ("step", *(run.name for run in latent)), rows, notes, prose=True)
+    return Section("From one sentence to another", (lead, table))
+
+
+def _texts(corpus: Corpus, split: str) -> Iterator[str]:
+    rows = getattr(corpus, split)
+    for row in range(len(rows)):
+        yield corpus.tokenizer.decode(rows.ids(row).tolist())
+
+
+def _without_latent(runs: Sequence[Evidence]) -> tuple[str, ...]:
+    without = [run.name for run in runs if not run.latent]
+    return (f"{_and(without)}: no latent variable, left out.",) if without else ()
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(", ".join(names).rsplit(", ", 1))
+
+
+def _named(search: Search) -> str:
+    from undersong.configurable import describe
+    from undersong.report.evidence import spoken
+
+    return spoken(describe(search))

@@ -1,0 +1,198 @@
+"""Figures: what happened over training, and where models stand on the rate-distortion plane.
+
+Each function returns a ``Figure``, which ``png`` and ``svg`` write as bytes that depend on the data alone. Colours are
+told apart by people with any colour vision (after Okabe and Ito), and each line also has a marker of its own. There is
+no global state (no pyplot), and no text is read as mathematics: a run may be called ``$x``. Knows nothing of runs.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from undersong.report.text import visible
+
+_MARKERS = "osD^vPX*"
+_DASHES = ("solid", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (5, 1.4, 1.2, 1.4)))
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours for a page of one brightness.
+
+    Attributes:
+        ink: of text and axes.
+        faint: of the grid and of what is only a guide.
+        paper: behind everything.
+        lines: one for each series, in order; more series begin again with another dash.
+    """
+
+    ink: str
+    faint: str
+    paper: str
+    lines: tuple[str, ...]
+
+
+LIGHT = Theme("#1d2430", "#d6dae1", "#ffffff", ("#0072b2", "#d55e00", "#008f68", "#a9489a", "#9a7400", "#5b6270"))
+DARK = Theme("#e4e8ee", "#3a4250", "#171b22", ("#5ab4f0", "#ff8f4d", "#38cf9f", "#e596d3", "#e8c04a", "#aab2bf"))
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a figure; None where nothing is known, which leaves a gap."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model on the rate-distortion plane, in nats a sentence; ``group`` points are of the same event."""
+
+    name: str
+    rate: float
+    distortion: float
+    group: int = 0
+
+
+def over_training(series: Sequence[Series], x_label: str, y_label: str, theme: Theme = LIGHT) -> Figure:
+    """A figure a run's held-out sentences gave again and again while it trained (AutoGen, figure 2).
+
+    Args:
+        series: one for each run; those with nothing known are named in the legend as such.
+        x_label, y_label: with their units.
+        theme: colours.
+    """
+    figure, axes = _axes(x_label, y_label, theme)
+    handles, names = [], []
+    for number, one in enumerate(series):
+        known = [y for y in one.y if y is not None]
+        style = _style(number, theme)
+        y = [float("nan") if value is None else value for value in one.y]
+        every = max(1, len(y) // 12)
+        axes.plot(list(one.x), y, markevery=every, clip_on=False, zorder=3, **style)
+        handles.append(Line2D([], [], **style))
+        names.append(one.name if known else f"{one.name} (has none)")
+    _legend(axes, handles, names, theme)
+    axes.margins(x=0.02)
+    return figure
+
+
+def rate_distortion(points: Sequence[Point], theme: Theme = LIGHT) -> Figure:
+    """Where models stand: rate against distortion, and the lines on which the ELBO is the same.
+
+    On a line R + D is constant; nearer the lower left corner is a higher ELBO, further right a fuller latent variable
+    (Alemi et al. 2018; IGP, section 5.1).
+
+    Args:
+        points: one for each model; those of different events share the plane but no line.
+        theme: colours.
+    """
+    figure, axes = _axes("rate R = KL, nats a sentence", "distortion D, nats a sentence", theme)
+    handles = []
+    for number, point in enumerate(points):
+        style = _style(number, theme) | {"linestyle": "none", "markersize": 8.5}
+        axes.plot([point.rate], [point.distortion], clip_on=False, zorder=3, **style)
+        handles.append(Line2D([], [], **style))
+    rates = [p.rate for p in points] or [0.0]
+    distortions = [p.distortion for p in points] or [0.0]
+    span = max(max(rates) - min(rates), max(distortions) - min(distortions), 1.0)
+    left, right = max(0.0, min(rates) - 0.12 * span), max(rates) + 0.12 * span
+    low, high = min(distortions) - 0.12 * span, max(distortions) + 0.12 * span
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+    if len({point.group for point in points}) == 1:
+        for point in points:  # R + D = the point's own
+            total = point.rate + point.distortion
+            axes.plot([left, right], [total - left, total - right], color=theme.faint, linewidth=1.2, zorder=1)
+        axes.grid(False)
+    _legend(axes, handles, [p.name for p in points], theme)
+    return figure
+
+
+def png(figure: Figure, dpi: int = 144) -> bytes:
+    """The figure as pixels, with nothing in the file that tells when or where it was made."""
+    out = io.BytesIO()
+    with _quietly():
+        FigureCanvasAgg(figure).print_figure(
+            out, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None}
+        )
+    return out.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as vectors; letters are outlines, so that it looks the same wherever it is opened."""
+    out = io.BytesIO()
+    with _quietly(), matplotlib.rc_context({"svg.hashsalt": "undersong", "svg.fonttype": "path"}):
+        FigureCanvasSVG(figure).print_figure(
+            out, format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None, "Creator": None}
+        )
+    return out.getvalue()
+
+
+def _axes(x_label: str, y_label: str, theme: Theme) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained", facecolor=theme.paper)
+    axes = figure.add_subplot()
+    axes.set_facecolor(theme.paper)
+    axes.set_xlabel(visible(x_label), color=theme.ink, fontsize=11, labelpad=7, parse_math=False)
+    axes.set_ylabel(visible(y_label), color=theme.ink, fontsize=11, labelpad=7, parse_math=False)
+    axes.tick_params(colors=theme.ink, labelsize=10, length=0, pad=6)
+    axes.grid(color=theme.faint, linewidth=0.7, alpha=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(theme.ink)
+        spine.set_linewidth(0.8)
+    return figure, axes
+
+
+def _style(number: int, theme: Theme) -> dict:
+    colours = len(theme.lines)
+    return {
+        "color": theme.lines[number % colours],
+        "linestyle": _DASHES[(number // colours) % len(_DASHES)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "linewidth": 2.0,
+        "markersize": 6.0,
+        "markeredgecolor": theme.paper,
+        "markeredgewidth": 0.8,
+    }
+
+
+def _legend(axes: Axes, handles: list[Line2D], names: Sequence[str], theme: Theme) -> None:
+    """Above the axes, so that it hides nothing."""
+    if not handles:
+        return
+    # Matplotlib leaves out labels that begin with an underscore, so the names are set afterwards.
+    columns = max(1, min(len(names), 72 // (min(max(map(len, names)), 48) + 7)))
+    shown = axes.legend(
+        handles, ["x" * min(len(n), 48) for n in names], loc="lower left", bbox_to_anchor=(-0.01, 1.01), ncols=columns,
+        frameon=False, fontsize=10.5, labelcolor=theme.ink, handlelength=2.2, borderaxespad=0.2, columnspacing=1.6,
+    )  # fmt: skip
+    for text, name in zip(shown.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(_short(visible(name)))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 48 else name[:22] + " … " + name[-22:]
+
+
+class _quietly(warnings.catch_warnings):
+    """A name in a script that the font lacks is drawn as boxes; a warning for each letter helps nobody."""
+
+    def __enter__(self):
+        entered = super().__enter__()
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        return entered
