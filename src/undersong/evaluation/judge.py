@@ -46,11 +46,11 @@ class Judge(nn.Module):
     @torch.no_grad()
     def named(self, sentences: list[list[int]]) -> NDArray[np.int64]:
         """The class it names for each sentence of ids: int64 [N]."""
-        answer = np.zeros(len(sentences), dtype=np.int64)
+        answer, device = np.zeros(len(sentences), dtype=np.int64), next(self.parameters()).device
         order = np.argsort([len(s) for s in sentences], kind="stable")
         for first in range(0, len(order), 256):
             rows = order[first : first + 256]
-            answer[rows] = self(Batch.of([sentences[i] for i in rows])).argmax(-1).numpy()
+            answer[rows] = self(Batch.of([sentences[i] for i in rows]).to(device)).argmax(-1).cpu().numpy()
         return answer
 
 
@@ -82,12 +82,13 @@ class JudgeTraining:
         with torch.random.fork_rng([]):
             torch.manual_seed(self.seed)
             judge = Judge(subject.corpus.vocab_size, classes, self.embedding, self.hidden, self.width)
+            judge.to(subject.device)
             kept(judge, subject.corpus, "judge", self, lambda: self._train(judge, subject))
         return judge.eval()
 
     def _train(self, judge: Judge, subject: Subject) -> None:
         corpus = subject.corpus
-        set_precision(judge, resolve("auto"))
+        set_precision(judge, resolve("auto", subject.device))
         optimiser = torch.optim.Adam(judge.parameters(), lr=self.rate, fused=True)
         batches = Batches(corpus.train, sentences=self.batch, seed=self.seed)
         valid = corpus.valid if _labelled(corpus.valid) else corpus.train
@@ -96,7 +97,7 @@ class JudgeTraining:
             judge.train()
             rows = batches.rows(epoch)
             for part in subject.track(rows, f"judge of classes, epoch {epoch + 1} of {self.epochs}"):
-                x = corpus.train.batch(part)
+                x = corpus.train.batch(part).to(subject.device)
                 assert x.labels is not None
                 if not (x.labels >= 0).any():
                     continue

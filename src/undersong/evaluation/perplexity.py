@@ -64,13 +64,13 @@ class Reader:
     def train(self, model: LanguageModel, split: Split, subject: Subject, what: str) -> None:
         """Maximise log p of the sentences of ``split``."""
         system = System(model, Exact(model.vocab, 0), Pathwise(), ELBO())
-        set_precision(model, resolve("auto"))
+        set_precision(model, resolve("auto", subject.device))
         learner, step = Gradient(system, self.rate, self.clip), 0
         batches = Batches(split, sentences=self.batch, seed=self.seed)
         model.train()
         for epoch in range(self.epochs):
             for rows in subject.track(batches.rows(epoch), f"{what}, epoch {epoch + 1} of {self.epochs}"):
-                learner.step(split.batch(rows), step)
+                learner.step(split.batch(rows).to(subject.device), step)
                 step += 1
         set_precision(model.eval(), FP32)
 
@@ -96,11 +96,11 @@ class Perplexity(Measure):
             raise NotApplicable("no samples were asked for")
         corpus = subject.corpus
         written = in_memory(subject.draw_samples(self.samples), corpus.tokenizer)
-        forward = self.reader.new(corpus.vocab_size)
+        forward = self.reader.new(corpus.vocab_size).to(subject.device)
         kept(
             forward, corpus, "reader", self.reader, lambda: self.reader.train(forward, corpus.train, subject, "reader")
         )
-        reverse = self.reader.new(corpus.vocab_size)
+        reverse = self.reader.new(corpus.vocab_size).to(subject.device)
         self.reader.train(reverse, written, subject, "reader of samples")
         log_p, real = scores(forward, written), scores(forward, subject.split)
         short = written.lengths <= SHORT
@@ -125,10 +125,10 @@ def in_memory(sentences: list[list[int]], tokenizer: Tokenizer) -> Split:
 def scores(model: LanguageModel, split: Split) -> np.ndarray:
     """log p of every sentence, its end included, in nats: [N]."""
     found = np.zeros(len(split))
-    order = np.argsort(split.lengths, kind="stable")
+    order, device = np.argsort(split.lengths, kind="stable"), next(model.parameters()).device
     for first in range(0, len(order), 128):
         rows = order[first : first + 128]
-        found[rows] = model.log_marginal(split.batch(rows)).double().numpy()
+        found[rows] = model.log_marginal(split.batch(rows).to(device)).double().cpu().numpy()
     return found
 
 

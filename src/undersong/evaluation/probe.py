@@ -8,7 +8,8 @@ sentences or of where the vectors came from.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,8 @@ class ProbeTraining:
         Without ``valid`` the last epoch is kept. ``track`` is given the epochs and may show them as they pass.
         """
         probes = Probes(z.shape[1], classes, [seed * 1000 + copy for copy in range(self.copies)])
-        return self.train(probes, z, labels, seed, valid, track)
+        with _one_thread():
+            return self.train(probes, z, labels, seed, valid, track)
 
     def train(
         self,
@@ -114,6 +116,17 @@ class ProbeTraining:
                 for p, k in zip(probes.parameters(), kept, strict=True):
                     p.copy_(k)
         return probes
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Products this small gain little from a second thread, and lose minutes to it on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Many measures of one model, in one pass over shared work.
+"""Many measures of one model, over shared work.
 
 A measure that has no meaning for the model or the corpus (labels where there are none) is left out, and the answer says
 why. Knows nothing of any one measure.
@@ -7,18 +7,23 @@ why. Knows nothing of any one measure.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from undersong.decoding.search import Search
 from undersong.errors import UserError
 from undersong.evaluation.agreement import Agreement, Imputation
 from undersong.evaluation.classification import Classification, Robustness
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Measure
+from undersong.evaluation.perplexity import Perplexity
 from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.shape import PosteriorShape
 from undersong.evaluation.subject import NotApplicable, Subject
+from undersong.learning.run import Run
 
+# Two minutes on two cores for a small model: a smaller judge than the IGP paper's, fewer codes, no perplexities.
 SMALL_JUDGE = JudgeTraining(hidden=128, epochs=3)
 SUITE: tuple[Measure, ...] = (
     Reconstruction(),
@@ -27,10 +32,21 @@ SUITE: tuple[Measure, ...] = (
     Diversity(),
     Rates(),
     PosteriorShape(),
-    Classification(),
-    Robustness(),
+    Classification(sentences=10_000),
+    Robustness(sentences=10_000),
     Agreement(SMALL_JUDGE),
     Imputation(judge=SMALL_JUDGE),
+)
+
+
+# The settings of the two papers: an LSTM of 512 as judge, 100,000 samples read; an hour or more on two cores.
+PAPER: tuple[Measure, ...] = (
+    *SUITE[:-4],
+    Classification(sentences=None),
+    Robustness(sentences=None),
+    Agreement(),
+    Imputation(),
+    Perplexity(),
 )
 
 
@@ -71,3 +87,40 @@ def examine(subject: Subject, measures: Sequence[Measure] = SUITE) -> Answers:
         figures |= found
         seconds[measure.name] = time.perf_counter() - started
     return Answers(figures, left_out, seconds)
+
+
+def examine_run(
+    run: Run | Path | str,
+    measures: Sequence[Measure] = SUITE,
+    *,
+    split: str = "test",
+    sentences: int | None = 5000,
+    samples: int = 2000,
+    search: Search | None = None,
+    sampled: bool = False,
+    seed: int = 0,
+    progress: bool = True,
+) -> Answers:
+    """Put every measure to a trained run.
+
+    Args:
+        run: a run, or the folder of one; its corpus must be where it was.
+        measures: which; any list of them, one's own included.
+        split, sentences, samples, search, sampled, seed, progress: see ``Subject``.
+
+    Raises:
+        UserError: the run, its corpus or the split cannot be used.
+    """
+    loaded = run if isinstance(run, Run) else Run.load(run)
+    subject = Subject(
+        loaded.system,
+        loaded.corpus(),
+        split=split,
+        sentences=sentences,
+        samples=samples,
+        search=search,
+        sampled=sampled,
+        seed=seed,
+        progress=progress,
+    )
+    return examine(subject, measures)
