@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from undersong.errors import UserError
+from undersong.reproduce import autogen_claims, igp_claims
+from undersong.reproduce.claims import decide
 from undersong.reproduce.corpora import corpora
 from undersong.reproduce.execute import Site, execute, projected, stamp
-from undersong.reproduce.plan import plan
+from undersong.reproduce.measured import Measured
+from undersong.reproduce.page import write
+from undersong.reproduce.pictures import pictures
+from undersong.reproduce.plan import Plan, plan
 
 __all__ = ["reproduce"]
 
@@ -58,5 +63,15 @@ def reproduce(
         raise UserError(f"None of the corpora of {paper} can be had: see above, or give one by --corpus.")
     say(projected(chosen, jobs, site, workers))
     wrong = execute(chosen, jobs, site, workers, say)
+    if measure:
+        report(site.out, chosen)
+        say(f"{site.out / 'report.html'} says what came of it.")
     for sentence in wrong:
         say(f"Left out: {sentence}")
+
+
+def report(out: Path, chosen: Plan) -> None:
+    """Write what is known so far, of a finished reproduction or a stopped one."""
+    measured = Measured.read(out)
+    claims = {"autogen": autogen_claims.CLAIMS, "igp": igp_claims.CLAIMS}[chosen.paper]
+    write(out, chosen, measured, decide(claims, measured), list(pictures(chosen, measured)))

@@ -157,7 +157,8 @@ def projected(plan: Plan, jobs: Sequence[Job], site: Site, workers: int) -> str:
     minutes = words / (plan.tokens_per_second * workers) / 60
     return (
         f"{len(left)} of {len(jobs)} runs are to be trained: {words / 1e6:.1f} million words, about {minutes:.0f} "
-        f"minutes at {plan.tokens_per_second:,.0f} words a second in each of {workers} processes; measuring comes on top."
+        f"minutes at {plan.tokens_per_second:,.0f} words a second in each of {workers} processes; "
+        "measuring comes on top."
     )
 
 

@@ -16,15 +16,14 @@ from jsonargparse import ArgumentParser
 
 from undersong.configurable import describe
 from undersong.decoding.search import Search
-from undersong.evaluation import evaluate
+from undersong.evaluation.evaluate import evaluate
 from undersong.evaluation.measure import Measure
+from undersong.evaluation.pairs import sentence_scores
 from undersong.evaluation.subject import Subject
 from undersong.evaluation.suite import examine
 from undersong.learning import Run
 from undersong.learning.files import write_atomically
-from undersong.measures.overlap import bleu_statistics
-
-OVERLAP = "overlap.npy"  # in the run's folder: what BLEU needs of each sentence, for paired tests
+from undersong.reproduce.measured import SENTENCES
 
 
 def judge(order: dict[str, Any]) -> None:
@@ -51,8 +50,9 @@ def judge(order: dict[str, Any]) -> None:
         if sheet.lacks(settings):
             answers = examine(subject, [measure])
             sheet.add(settings, answers.figures, answers.left_out, sum(answers.seconds.values()))
-    if subject.latent and not (run.path / OVERLAP).exists():
-        np.save(run.path / OVERLAP, bleu_statistics(subject.reconstructions, subject.originals))
+    if subject.latent and not (run.path / SENTENCES).exists():
+        with open(run.path / SENTENCES, "wb") as file:
+            np.savez(file, **sentence_scores(subject))  # type: ignore[arg-type]  # arrays by name
 
 
 class Sheet:

@@ -1,0 +1,92 @@
+"""What a reproduction has measured so far: the figures of each row, a value a seed, and which differences are real.
+
+Knows nothing of claims.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from undersong.errors import UserError
+from undersong.evaluation.pairs import compare_reconstructions
+from undersong.measures.significance import Comparison, compare_seeds, spread
+
+SENTENCES = "sentences.npz"  # in a run's folder: the reconstruction of each judged sentence, in numbers
+PAIRED = ("bleu_2", "bleu_4", "rouge_2", "rouge_4", "exact_match", "edit_distance", "edit_distance_normalised")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The sheets of all rows that have any.
+
+    Attributes:
+        sheets: by row, one for each seed, in the order of the seeds.
+        runs: the folder of the runs; None where only the sheets are there, which leaves out tests over sentences.
+    """
+
+    sheets: Mapping[str, Sequence[dict[str, Any]]]
+    runs: Path | None = None
+
+    @staticmethod
+    def read(out: Path) -> "Measured":
+        """Whatever the folder of a reproduction holds."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for path in sorted((out / "rows").glob("*.json")):
+            sheet = json.loads(path.read_text(encoding="utf-8"))
+            found.setdefault(sheet["row"], []).append(sheet)
+        ordered = {row: sorted(sheets, key=lambda sheet: sheet["seed"]) for row, sheets in found.items()}
+        return Measured(ordered, out / "runs")
+
+    def values(self, row: str, key: str) -> list[float]:
+        """A figure of a row, one value for each seed that has it."""
+        found = (sheet["figures"].get(key) for sheet in self.sheets.get(row, ()))
+        return [float(value) for value in found if value is not None]
+
+    def said(self, row: str, key: str, digits: int = 2) -> str:
+        """Mean, standard deviation and number of seeds: ``1.20 ± 0.10 (3)``."""
+        values = self.values(row, key)
+        if not values:
+            return "–"
+        mean, deviation = spread(values)
+        around = "" if deviation is None else f" ± {deviation:.{digits}f}"
+        return f"{mean:.{digits}f}{around} ({len(values)})"
+
+    def curves(self, row: str) -> list[list[dict[str, Any]]]:
+        """What held-out sentences said while each run trained."""
+        return [sheet["curve"] for sheet in self.sheets.get(row, ())]
+
+    def compare(self, first: str, second: str, key: str) -> Comparison | None:
+        """Is the first row's figure another than the second's? None where no test can tell.
+
+        Over the seeds where both rows have two or more, else over the sentences of the first seed that both have.
+        """
+        a, b = self.values(first, key), self.values(second, key)
+        over_seeds = compare_seeds(np.array(a), np.array(b))
+        if over_seeds is not None or key not in PAIRED:
+            return over_seeds
+        return self._paired.get((first, second, key)) or self._over_sentences(first, second, key)
+
+    @cached_property
+    def _paired(self) -> dict[tuple[str, str, str], Comparison]:
+        return {}
+
+    def _over_sentences(self, first: str, second: str, key: str) -> Comparison | None:
+        seeds = [{sheet["seed"] for sheet in self.sheets.get(row, ())} for row in (first, second)]
+        if self.runs is None or not seeds[0] & seeds[1]:
+            return None
+        seed = min(seeds[0] & seeds[1])
+        paths = [self.runs / f"{row}.seed-{seed}" / SENTENCES for row in (first, second)]
+        if not all(path.exists() for path in paths):
+            return None
+        one, other = (dict(np.load(path)) for path in paths)
+        try:
+            found = compare_reconstructions(one, other)
+        except UserError:  # rows of two corpora have no sentence in common
+            return None
+        self._paired.update({(first, second, name): value for name, value in found.items()})
+        return found[key]
