@@ -11,6 +11,8 @@ from rich.table import Table
 
 from undersong.evaluation.evaluate import evaluate
 from undersong.evaluation.judgement import Figures
+from undersong.evaluation.measure import Measure
+from undersong.evaluation.suite import SUITE
 
 
 def evaluate_command(
@@ -25,6 +27,8 @@ def evaluate_command(
     seed: int = 0,
     precision: Literal["fp32", "bf16", "auto"] = "fp32",
     device: str = "auto",
+    suite: bool = False,
+    measures: list[Measure] | None = None,
     json: bool = False,
 ) -> int:
     """Judge a trained run, and write the figures into its folder.
@@ -45,6 +49,9 @@ def evaluate_command(
         seed: of all noise, which is keyed by sentence and sample and does not depend on batches.
         precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
         device: auto, cpu, cuda or mps.
+        suite: also measure reconstructions, samples, walks, the posterior's shape, and what codes say of classes.
+        measures: measure these instead of the whole suite, such as `[Reconstruction, Rates]`; classes by short name or
+            dotted path.
         json: print one JSON object.
     """
     import json as plain
@@ -60,11 +67,14 @@ def evaluate_command(
         seed=seed,
         precision=precision,
         device=device,
+        measures=measures or (SUITE if suite else ()),
     )
     if json:
         print(plain.dumps(figures, allow_nan=False))
     else:
         Console(highlight=False).print(table(figures))
+        if "suite" in figures:
+            Console(highlight=False).print(suite_table(figures["suite"]))
     return 0
 
 
@@ -79,6 +89,18 @@ def table(figures: Figures) -> Table:
         if figures.get(key) is not None:
             shown.add_row(label, _number(figures[key]), note(figures))
     shown.caption = f"{figures['event']}; {figures['precision']}; what the model does not define is left out"
+    return shown
+
+
+def suite_table(suite: Figures) -> Table:
+    """The answers of the suite's measures, and why some were left out."""
+    shown = Table(title=f"the suite, in {sum(suite['seconds'].values()):.0f} s")
+    shown.add_column("BLEU and ROUGE from 0 to 100, shares from 0 to 1")
+    shown.add_column("", justify="right")
+    for key, value in suite["figures"].items():
+        shown.add_row(key, "not defined" if value is None else f"{value:,.3f}".rstrip("0").rstrip("."))
+    for name, reason in suite["left_out"].items():
+        shown.add_row(name, f"left out: {reason}")
     return shown
 
 

@@ -4,7 +4,8 @@ Knows nothing of how a figure is computed, nor of how it is shown.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,9 @@ from undersong.data.store import Split
 from undersong.data.tokens import Tokenizer
 from undersong.errors import UserError
 from undersong.evaluation.judgement import Figures, judge
+from undersong.evaluation.measure import Measure
 from undersong.evaluation.rows import check_ending, write_rows
+from undersong.evaluation.suite import examine_run
 from undersong.learning.device import resolve_device
 from undersong.learning.files import write_atomically
 from undersong.learning.run import Run
@@ -34,6 +37,7 @@ def evaluate(
     seed: int = 0,
     precision: Literal["fp32", "bf16", "auto"] = "fp32",
     device: str = "auto",
+    measures: Sequence[Measure] = (),
 ) -> Figures:
     """Judge a trained run, and write the figures into its folder.
 
@@ -53,9 +57,12 @@ def evaluate(
         seed: of all noise, which is keyed by sentence and sample and does not depend on batches.
         precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
         device: auto, cpu, cuda or mps.
+        measures: further questions, such as those of ``suite.SUITE``, always asked in fp32.
 
     Returns:
-        The figures by name, in nats a sentence; None where the model does not define one. See ``judgement``.
+        The figures by name, in nats a sentence; None where the model does not define one. See ``judgement``. Under
+        ``suite``, if measures were given: their ``figures``, the ``seconds`` each took, and which were ``left_out`` and
+        why.
 
     Raises:
         UserError: there is no such run or split, its corpus is gone, or an argument cannot be used.
@@ -79,6 +86,8 @@ def evaluate(
     figures = {**judgement.figures, **facts}
     if per_sentence is not None:
         write_rows(per_sentence, judgement, sentences, loaded.system)
+    if measures:
+        figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
     store(loaded.path, figures)
     return figures
 

@@ -1,0 +1,69 @@
+"""The suite on a run's folder: from Python and from the command line, with one's own measure among them."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from tests.learning.small import learn, make_corpus
+
+from undersong.cli import main
+from undersong.errors import UserError
+from undersong.evaluation.evaluate import evaluate, stored
+from undersong.evaluation.measure import Figures, Measure
+from undersong.evaluation.reconstruction import Reconstruction
+from undersong.evaluation.subject import Subject
+from undersong.evaluation.suite import SUITE, examine_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("suite")
+    learn(make_corpus(folder / "corpus"), folder / "run", epochs=1)
+    return folder / "run"
+
+
+class Words(Measure):
+    """How many words are judged: a measure of one's own is one class."""
+
+    name = "words"
+
+    def __init__(self, factor: float = 1.0):
+        self.factor = factor
+
+    def __call__(self, subject: Subject) -> Figures:
+        """``words``."""
+        return {"words": self.factor * sum(map(len, subject.originals))}
+
+
+def test_from_python_with_a_measure_of_ones_own(run):
+    answers = examine_run(run, [Reconstruction(), Words(2.0)], progress=False)
+    assert answers.figures["words"] == 2 * examine_run(run, [Words()]).figures["words"]
+    assert 0 <= answers.figures["bleu_2"] <= 100
+    with pytest.raises(UserError, match="Two measures give"):
+        examine_run(run, [Words(), Words()])
+
+
+def test_the_whole_suite_beside_the_bounds(run):
+    figures = evaluate(run, samples=2, subset=3, measures=SUITE)
+    suite = figures["suite"]
+    assert set(suite["left_out"]) == {"classification", "robustness", "agreement"}
+    assert all(v is None or math.isfinite(v) for v in suite["figures"].values())
+    assert suite["figures"]["information"] == pytest.approx(figures["mutual_information"], abs=1e-4)
+    assert suite["figures"]["rate"] == pytest.approx(figures["kl"], abs=1e-4)
+    assert suite["figures"]["distortion"] == pytest.approx(figures["reconstruction"], abs=1e-3)
+    assert stored(run)["valid"]["suite"] == json.loads(json.dumps(suite))
+
+
+def test_from_the_command_line(run, capsys):
+    few = ["--samples", "2", "--subset", "3"]
+    assert main(["evaluate", str(run), *few, "--measures", "[Reconstruction, Rates]", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["suite"]["figures"]
+    assert {"bleu_2", "information_cap"} <= figures.keys()
+    assert "distinct_1" not in figures
+    assert main(["evaluate", str(run), *few, "--suite"]) == 0
+    said = capsys.readouterr().out
+    assert "self_bleu_2" in said
+    assert "the corpus has no labels" in said
+    assert main(["evaluate", str(run), *few, "--json"]) == 0
+    assert "suite" not in json.loads(capsys.readouterr().out)
