@@ -1,0 +1,1 @@
+"""Pure functions of numbers and sentences: what codes, bounds and written texts say. Knows nothing of models."""
