@@ -23,6 +23,7 @@ from undersong.learning.files import write_atomically
 from undersong.reproduce.plan import Job, Plan
 
 Say = Callable[[str], None]
+TRAINED = "trained.json"  # in a run's folder, once it needs no more training
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,35 @@ class Site:
         return self.out / "rows" / f"{job.name}.json"
 
 
-def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say) -> list[str]:
+Do = Callable[[Plan, Job, Site], str | None]
+
+
+def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say, do: Do | None = None) -> list[str]:
     """Do all jobs.
+
+    Args:
+        plan: whence they come.
+        jobs: in the order of their worth.
+        site: where to do them.
+        workers: how many at a time.
+        say: told what begins and ends.
+        do: does one job and says what went wrong, if anything; by default in a process of its own.
 
     Returns:
         What went wrong, a sentence for each job that could not be done.
     """
     wrong: list[str] = []
     waiting, running = list(jobs), dict[Future[str | None], Job]()
-    done: set[str] = {job.name for job in jobs if is_trained(job, site)}
     with ThreadPoolExecutor(workers) as pool:
         while waiting or running:
             for job in list(waiting):
                 if len(running) == workers:
                     break
-                reason = _blocked(job, jobs, site, done, [*waiting, *running.values()])
+                reason = _blocked(job, site, [*waiting, *running.values()])
                 if reason is None:
                     waiting.remove(job)
                     say(f"{job.name} begins ({len(waiting)} wait)")
-                    running[pool.submit(_do, plan, job, site)] = job
+                    running[pool.submit(do or in_a_process, plan, job, site)] = job
                 elif reason:
                     waiting.remove(job)
                     wrong.append(f"{job.name}: {reason}")
@@ -76,14 +87,13 @@ def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
                 found = future.result()
-                done.add(job.name)
                 if found:
                     wrong.append(f"{job.name}: {found}")
                 say(f"{job.name} {'failed: ' + found if found else 'is done'}")
     return wrong
 
 
-def _blocked(job: Job, jobs: Sequence[Job], site: Site, done: set[str], left: Sequence[Job]) -> str | None:
+def _blocked(job: Job, site: Site, left: Sequence[Job]) -> str | None:
     """Why a job cannot begin: a sentence if it never can, an empty one if it must wait, None if it can begin."""
     if job.row.corpus not in site.corpora:
         return f"its corpus {job.row.corpus} is not here"
@@ -92,18 +102,15 @@ def _blocked(job: Job, jobs: Sequence[Job], site: Site, done: set[str], left: Se
     before = _before(job)
     if before in (other.name for other in left):
         return ""
-    return (
-        None
-        if (site.out / "runs" / before / "trained.json").exists()
-        else f"{before}, from which it starts, is not trained"
-    )
+    trained = (site.out / "runs" / before / TRAINED).exists()
+    return None if trained else f"{before}, from which it starts, is not trained"
 
 
 def _before(job: Job) -> str:
     return f"{job.row.after}.seed-{job.seed}"
 
 
-def _do(plan: Plan, job: Job, site: Site) -> str | None:
+def in_a_process(plan: Plan, job: Job, site: Site) -> str | None:
     """One job in its own process; what went wrong, if anything."""
     order = site.out / "orders" / f"{job.name}.json"
     for path in (order, site.figures(job), site.run(job)):
@@ -141,7 +148,7 @@ def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:
 
 def is_trained(job: Job, site: Site) -> bool:
     """Whether the run needs no more training."""
-    return (site.run(job) / "trained.json").exists()
+    return (site.run(job) / TRAINED).exists()
 
 
 def projected(plan: Plan, jobs: Sequence[Job], site: Site, workers: int) -> str:

@@ -18,6 +18,7 @@ from jsonargparse import ArgumentParser
 from undersong.errors import UserError
 from undersong.learning import train
 from undersong.learning.files import write_atomically
+from undersong.reproduce.execute import TRAINED
 from undersong.reproduce.plan import arguments
 
 
@@ -45,7 +46,7 @@ def run_training(order: dict[str, Any]) -> None:
     seconds = time.monotonic()
     chosen = parser.parse_args([*words, f"--seeds=[{order['seed']}]", f"--threads={order['threads']}", "--resume=true"])
     train(**vars(parser.instantiate(chosen)))
-    done = Path(order["run"]) / "trained.json"
+    done = Path(order["run"]) / TRAINED
     if not done.exists():  # a mark for whoever counts what is left to do
         write_atomically(done, json.dumps({"seconds": round(time.monotonic() - seconds, 1)}).encode())
 
