@@ -15,6 +15,7 @@ the benchmark's corpus: how long its sentences are and how sure it is of them de
 import argparse
 import statistics
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from undersong.nets.precision import BF16, FP32, Precision, resolve, set_precisi
 from undersong.objectives import AutoGen
 
 VOCABULARY, EMBEDDING, HIDDEN, LATENT = 12_000, 200, 512, 32
+Found = list[tuple[list[int], float]]
 STEPS, WIDTH, LIMIT, SENTENCES = 300, 10, 30, 64
 
 
@@ -47,7 +49,7 @@ class Ours:
     def __init__(self, system: System, precision: Precision) -> None:
         self.system, self.precision = system, precision
 
-    def __call__(self, z: Tensor) -> list[tuple[list[int], float]]:
+    def __call__(self, z: Tensor) -> Found:
         set_precision(self.system, self.precision)
         found: list[Hypothesis] = Beam(WIDTH)(self.system.model.decoder, z, LIMIT)  # type: ignore[arg-type, union-attr]
         return [(h.words, h.log_prob) for h in found]
@@ -75,7 +77,7 @@ class Usual:
             self.net.output.bias.copy_(ours.vocabulary.bias)
         self.net.to(dtype)
 
-    def __call__(self, z: Tensor) -> list[tuple[list[int], float]]:
+    def __call__(self, z: Tensor) -> Found:
         return [self.net.search(one[None].to(self.dtype), WIDTH, LIMIT) for one in z]
 
 
@@ -110,7 +112,7 @@ def latents(system: System, corpus: Corpus, parts: int) -> list[Tensor]:
         return list(system.posterior(corpus.test.batch(rows)).mean.split(SENTENCES))
 
 
-def compare(ours: list[tuple[list[int], float]], theirs: list[tuple[list[int], float]]) -> tuple[float, float]:
+def compare(ours: Found, theirs: Found) -> tuple[float, float]:
     """The share of equal sentences, and the mean of their score less ours, in nats."""
     pairs = list(zip(ours, theirs, strict=True))
     return statistics.mean(a[0] == b[0] for a, b in pairs), statistics.mean(b[1] - a[1] for a, b in pairs)
@@ -129,7 +131,7 @@ def main() -> None:
     corpus = wordnet(VOCABULARY)
     system = trained(corpus, chosen.steps)
     parts = latents(system, corpus, chosen.parts)
-    arms = {
+    arms: dict[str, Callable[[Tensor], Found]] = {
         "ours": Ours(system, FP32),
         "usual": Usual(system, torch.float32),
         "ours_bf16": Ours(system, BF16),

@@ -28,7 +28,8 @@ class OneByOne(nn.Module):
         state = (z.new_zeros(1, self.cell.hidden_size), z.new_zeros(1, self.cell.hidden_size))
         token, total = torch.tensor([BOS]), torch.zeros(1)
         history = torch.zeros(1, 0, dtype=torch.int64)
-        greedy, best, found = 0, -float("inf"), []  # greedy: the row of the greedy hypothesis, -1 when it has ended
+        found: list[int] = []
+        greedy, best = 0, -float("inf")  # greedy: the row of the greedy hypothesis, -1 when it has ended
         for step in range(limit + 1):
             rows = len(token)
             state = self.cell(torch.cat([self.embedding(token), z.expand(rows, -1)], 1), state)
