@@ -111,7 +111,7 @@ def _lead(runs: Sequence[Evidence], split: str) -> str:
 
 def _time(seconds: float) -> str:
     """
-    >>> _time(49.2), _time(3700)
+    >>> _time(49.2), _time(3660)
     ('49 s', '1 h 1 min')
     """
     if seconds < 120:

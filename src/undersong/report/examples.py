@@ -36,9 +36,7 @@ def rewritten(
     runs: Sequence[Evidence], texts: Sequence[str], search: Search, posterior_mean: bool, seed: int
 ) -> Section:
     """Each sentence beside what each run writes from its latent vector (AutoGen, table 1)."""
-    blocks: list[Block] = [
-        Paragraph("No corpus of these runs is there any more, so there are no sentences to rewrite.")
-    ]
+    blocks: list[Block] = [Paragraph("No corpus of these runs is there any more: there is nothing to rewrite.")]
     latent = [run for run in runs if run.latent]
     if texts and latent:
         columns = [
@@ -52,7 +50,13 @@ def rewritten(
             f"by hand. z is {where} of q(z|x); the words are found by {_named(search)}, <unk> not allowed.",
             *_without_latent(runs),
         )
-        table = Table("Sentences and their reconstructions", ("sentence", *(r.name for r in latent)), rows, notes, True)
+        table = Table(
+            "Each sentence, and what each run writes from its z",
+            ("sentence", *(r.name for r in latent)),
+            rows,
+            notes,
+            True,
+        )
         blocks = [table]
     elif texts:
         blocks = [Paragraph("None of these runs has a latent vector to rewrite a sentence from.")]
@@ -74,7 +78,8 @@ def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) 
     notes = [f"z is drawn from each run's own prior p(z); the words are found by {_named(search)}, <unk> not allowed."]
     if plain:
         notes.append(f"{_and(plain)}: no latent variable, so the words themselves are sampled.")
-    table = Table("Sentences from the prior", tuple(run.name for run in runs), rows, tuple(notes), prose=True)
+    columns_named = tuple(run.name for run in runs)
+    table = Table("Written from z drawn at random", columns_named, rows, tuple(notes), prose=True, labelled=False)
     return Section("Sentences from the prior", (table,))
 
 
@@ -90,15 +95,14 @@ def walks(
         [s.text for s in interpolate(r.run, start, end, steps, search, posterior_mean, unknown=False, seed=seed).steps]
         for r in latent
     ]
-    rows = tuple(
-        (Cell(f"{number} of {steps}"), *map(Cell, line)) for number, line in enumerate(zip(*columns, strict=True), 1)
-    )
+    rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
     lead = Paragraph(f"From “{start}” to “{end}”, the first two of the sentences above.")
     notes: tuple[str, ...] = (
         "Evenly spaced points on the line between the two sentences' z; found and filtered as above.",
     )
     notes += _without_latent(runs)
-    table = Table("The way", ("step", *(run.name for run in latent)), rows, notes, prose=True)
+    columns_named = tuple(run.name for run in latent)
+    table = Table(f"The way, in {steps} steps", columns_named, rows, notes, prose=True, labelled=False)
     return Section("From one sentence to another", (lead, table))
 
 

@@ -84,8 +84,8 @@ def over_training(runs: Sequence[Evidence]) -> Section:
 def trained(runs: Sequence[Evidence]) -> Section:
     """What was trained, for how long, and what the runs' configurations differ in."""
     facts = [_facts(run) for run in runs]
-    rows = tuple((Cell(label), *(fact[label] for fact in facts)) for label in facts[0])
-    what = Table("What was trained, and for how long", ("", *(run.name for run in runs)), rows)
+    rows = tuple((Cell(label, detail=_DETAILS.get(label, "")), *(fact[label] for fact in facts)) for label in facts[0])
+    what = Table("Models, and for how long they learned", ("", *(run.name for run in runs)), rows)
     chosen = [_chosen(run) for run in runs]
     keys = list(dict.fromkeys(key for one in chosen for key in one))
     differing = [key for key in keys if len({one.get(key) for one in chosen}) > 1]
@@ -189,14 +189,19 @@ def _facts(run: Evidence) -> dict[str, Cell]:
         "epochs": Cell(last.get("epoch"), 2),
         "sentences seen": Cell(sum(line["sentences"] for line in training) or None),
         "minutes of training": Cell(None if seconds is None else seconds / 60, 1),
-        "tokens a second": Cell(rates[len(rates) // 2] if rates else None, 0, detail="median"),
+        "tokens a second": Cell(rates[len(rates) // 2] if rates else None, 0),
         "device, precision, threads": Cell(" · ".join(str(run.run.config.get(k)) for k in _MACHINE)),
-        "step judged": Cell(run.run.step, detail="the best of the held-out objective"),
-        "its held-out objective": Cell(best.get("objective"), detail="nats a sentence; each run's own"),
+        "step judged": Cell(run.run.step),
+        "its held-out objective": Cell(best.get("objective")),
     }
 
 
 _MACHINE = ("device", "precision", "threads")
+_DETAILS = {
+    "tokens a second": "the median over training",
+    "step judged": "where the held-out objective was best",
+    "its held-out objective": "nats a sentence; each run's own, so not comparable",
+}
 
 
 def _chosen(run: Evidence) -> dict[str, str]:

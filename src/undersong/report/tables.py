@@ -72,6 +72,7 @@ class Table:
         rows: as many cells each.
         notes: sentences that stand below: what marks mean, what is not comparable.
         prose: True where cells are sentences, which a narrow screen shows below each other.
+        labelled: whether the first cell of a row says what the row is.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = field(default=())
     prose: bool = False
+    labelled: bool = True
 
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):
@@ -178,7 +180,9 @@ def from_json(text: str) -> Table:
     """The table that ``as_json`` wrote."""
     plain = json.loads(text)
     rows = tuple(tuple(Cell(**cell) for cell in row) for row in plain["rows"])
-    return Table(plain["title"], tuple(plain["columns"]), rows, tuple(plain["notes"]), plain["prose"])
+    return Table(
+        plain["title"], tuple(plain["columns"]), rows, tuple(plain["notes"]), plain["prose"], plain["labelled"]
+    )
 
 
 def _plain(cell: Cell) -> str:

@@ -1,0 +1,184 @@
+"""``compare``: what runs are ranked, what is shown of them, and what a page never does. Tiny runs, really trained."""
+
+import json
+import random
+import re
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.report.test_html import Reader
+
+from undersong.data.prepare import prepare
+from undersong.decoding import Greedy
+from undersong.errors import UserError
+from undersong.evaluation import evaluate
+from undersong.families import PointMass
+from undersong.inference import Amortized
+from undersong.learning import Run, train
+from undersong.models import VAE, LanguageModel
+from undersong.nets import RecurrentDecoder, RecurrentEncoder
+from undersong.objectives import ELBO, Autoencoder, AutoGen
+from undersong.report import compare, sections
+from undersong.report.evidence import Evidence, names
+from undersong.report.html import Notice
+from undersong.report.tables import Table
+
+WORDS = ["the", "a", "old", "dog", "cat", "barks", "sleeps", "that", "<script>", "&", '"', "'", ",", "home", "again"]
+decoder, encoder = partial(RecurrentDecoder, embedding=6, hidden=8), partial(RecurrentEncoder, embedding=6, hidden=8)
+vae = partial(VAE, latent=2, decoder=decoder)
+
+
+def corpus(folder: Path, seed: int) -> Path:
+    chosen = random.Random(seed)
+    lines = {" ".join(chosen.choices(WORDS, k=chosen.randint(5, 12))) for _ in range(300)}
+    source = folder / f"lines-{seed}.txt"
+    source.write_text("\n".join(sorted(lines)), encoding="utf-8")
+    prepare(str(source), out=folder / f"corpus-{seed}")
+    return folder / f"corpus-{seed}"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five runs: on one corpus a VAE, an AutoGen model, a language model and an autoencoder; a VAE on another."""
+    home = tmp_path_factory.mktemp("home")
+    one, other = corpus(home, 1), corpus(home, 2)
+    amortized = partial(Amortized, encoder=encoder)
+    settings = {"sentences": 32, "steps": 8, "validation_steps": 4, "quiet": True, "device": "cpu", "threads": 1}
+    settings |= {"precision": "fp32"}
+    train(one, out=home / "vae", model=vae, inference=amortized, objective=ELBO(), **settings)
+    train(one, out=home / "<b>$autogen", model=vae, inference=amortized, objective=AutoGen(m=1.0), **settings)
+    train(one, out=home / "lm", model=partial(LanguageModel, decoder=decoder), **settings)
+    point = partial(Amortized, encoder=encoder, family=PointMass)
+    train(one, out=home / "autoencoder", model=vae, inference=point, objective=Autoencoder(), **settings)
+    train(other, out=home / "elsewhere", model=vae, inference=amortized, objective=ELBO(), **settings)
+    for run in ("vae", "<b>$autogen", "lm", "autoencoder", "elsewhere"):
+        evaluate(home / run, split="test", samples=4)
+    return home
+
+
+def made(home: Path, out: Path, *runs: str, **options) -> str:
+    quick = {"search": Greedy(), "sentences": 3, "samples": 3, "steps": 4} | options
+    return compare([home / run for run in runs], out=out, **quick).read_text(encoding="utf-8")
+
+
+def test_everything_asked_for_is_there(home: Path, tmp_path: Path) -> None:
+    page = Reader(made(home, tmp_path / "new" / "report.html", "vae", "<b>$autogen", "lm", "autoencoder"))
+    for title in ("Figures", "Rate and distortion", "Over training", "Reconstructions", "Sentences from the prior"):
+        assert title in page.text
+    for told in ("AutoGen(m=1)", "8 steps", "--objective.m", "no latent variable", "words and end of sentence"):
+        assert told in page.text
+    assert "<b>$autogen" in page.text
+    assert "b" not in {tag for tag, _ in page.tags}
+    assert not re.search(r"\b(nan|None|inf)\b", page.text)
+    assert not re.search(r"(?:src|href|srcset)=\"(?!#|data:image/)", page.text)
+    figures = [given["src"] for tag, given in page.tags if tag == "img"]
+    assert len(figures) == 3
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"report.html"}
+
+
+def judged(home: Path, folder: Path, run: str, **figures: object) -> Evidence:
+    """A run with some of its figures replaced."""
+    shutil.copytree(home / run, folder / run)
+    path = folder / run / "evaluation.json"
+    found = json.loads(path.read_bytes())
+    found["test"] |= figures
+    path.write_text(json.dumps(found))
+    return Evidence.of(run, Run.load(folder / run), "test")
+
+
+def best(block: object, label: str) -> list[bool]:
+    """Which runs are marked in a row of a table."""
+    assert isinstance(block, Table)
+    (row,) = [row for row in block.rows if row[0].value == label]
+    return [cell.best for cell in row[1:]]
+
+
+def test_runs_of_one_event_are_ranked_by_what_bounds_it(home: Path, tmp_path: Path) -> None:
+    sampled = {"nll_is_sentences": 9, "nll_is_tokens": 99, "nll_is_marked": False, "active_units": 2}
+    vae = judged(home, tmp_path, "vae", elbo=-40.0, kl=1.0, nll_is=38.0, **sampled)
+    autogen = judged(home, tmp_path, "<b>$autogen", elbo=-41.0, kl=2.0, nll_is=37.0, **sampled)
+    (table, _) = sections.judged([vae, autogen]).blocks
+    assert best(table, "ELBO") == [True, False]
+    assert best(table, "negative log-likelihood, sampled") == [False, True]
+    assert best(table, "KL") == best(table, "active units") == best(table, "objective") == [False, False]
+
+
+@pytest.mark.parametrize("change", [{"nll_is_marked": True}, {"samples": 9}, {"nll_is_sentences": 8}])
+def test_a_sampled_likelihood_is_ranked_only_where_it_is_sound(home: Path, tmp_path: Path, change: dict) -> None:
+    sampled = {"nll_is_sentences": 9, "nll_is_tokens": 99, "nll_is_marked": False}
+    vae = judged(home, tmp_path, "vae", nll_is=38.0, elbo=-40.0, **sampled)
+    autogen = judged(home, tmp_path, "<b>$autogen", nll_is=37.0, elbo=-41.0, **(sampled | change))
+    (table, _) = sections.judged([vae, autogen]).blocks
+    assert best(table, "negative log-likelihood, sampled") == [False, False]
+    assert best(table, "ELBO") == [True, False]
+
+
+def test_different_events_are_not_ranked(home: Path, tmp_path: Path) -> None:
+    page = made(home, tmp_path / "r.html", "vae", "elsewhere")
+    assert "not all ranked against each other, because they differ in" in page
+    assert "the corpus" in page
+    assert "★" not in page
+    assert page.count("<figcaption>Figures</figcaption>") == 2
+
+
+@pytest.mark.parametrize("change", [{"event": "a bag of words"}, {"sentences": 7}])
+def test_figures_of_another_event_or_other_sentences_stand_apart(home: Path, tmp_path: Path, change: dict) -> None:
+    runs = [judged(home, tmp_path, "vae", elbo=-40.0), judged(home, tmp_path, "lm", elbo=-30.0, **change)]
+    notice, *tables = sections.judged(runs).blocks
+    assert isinstance(notice, Notice)
+    assert len(tables) == 4
+
+
+def test_sentences_are_the_first_that_fit(home: Path, tmp_path: Path) -> None:
+    from undersong.data import Corpus
+
+    corpus = Corpus.open(home / "corpus-1")
+    first = corpus.tokenizer.decode(corpus.test.ids(0).tolist())
+    text = Reader(made(home, tmp_path / "r.html", "vae", "lm")).text
+    assert text.count(first) == 2  # rewritten, and where the walk starts
+
+
+def test_what_was_judged_is_not_judged_again_unless_it_changed(home: Path, tmp_path: Path) -> None:
+    for folder, change, kept in (("a", {}, True), ("b", {"step": 1}, False), ("c", {"corpus": "another"}, False)):
+        found = judged(home, tmp_path / folder, "vae", elbo=-12345.25, **change).figures
+        assert (found["elbo"] == -12345.25) is kept
+    (tmp_path / "a" / "vae" / "evaluation.json").write_text("damaged")
+    assert Evidence.of("vae", Run.load(tmp_path / "a" / "vae"), "test").figures["sentences"] > 0
+
+
+def test_a_run_whose_corpus_is_gone_is_told(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "vae", tmp_path / "vae")
+    (tmp_path / "vae" / "evaluation.json").unlink()
+    config = tmp_path / "vae" / "config.yaml"
+    config.write_text(config.read_text().replace("corpus-1", "gone"))
+    page = made(tmp_path, tmp_path / "r.html", "vae")
+    assert "vae was not judged" in page
+    assert "there is nothing to rewrite" in page
+    assert "Written from z" in page
+
+
+def test_the_same_page_twice(home: Path, tmp_path: Path) -> None:
+    assert made(home, tmp_path / "a.html", "vae", "lm") == made(home, tmp_path / "b.html", "vae", "lm")
+
+
+def test_what_cannot_be_is_refused_before_any_work(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="no report of undersong"):
+        made(home, tmp_path / "mine.txt", "vae")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    with pytest.raises(UserError, match="at least one"):
+        compare([], out=tmp_path / "r.html")
+    with pytest.raises(UserError, match="named twice"):
+        made(home, tmp_path / "r.html", "vae", "vae")
+    with pytest.raises(UserError, match="holds no run"):
+        made(home, tmp_path / "r.html", "nothing")
+    with pytest.raises(UserError, match="2 or more"):
+        made(home, tmp_path / "r.html", "vae", steps=1)
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_names_tell_runs_apart() -> None:
+    assert names([Path("x/vae"), Path("x/lm")]) == ["vae", "lm"]
+    assert names([Path("a/b/seed-0"), Path("a/c/seed-0")]) == ["b/seed-0", "c/seed-0"]
