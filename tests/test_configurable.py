@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from tests.learning.small import TINY, last_weights, learn, make_corpus
+
 from undersong.configurable import Configurable, describe
 from undersong.errors import UserError
 from undersong.families import IsotropicGaussian, LearnedPrior, Mixture

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from tests.learning.small import make_corpus
 
 

@@ -4,10 +4,11 @@ import json
 
 import pytest
 import torch
-
 from tests.learning.small import last_weights, learn
+
 from undersong.errors import UserError
 from undersong.learning import Run, train
+from undersong.learning import checkpoint as checkpoint_module
 from undersong.learning.checkpoint import Checkpoint, Checkpoints, DamagedCheckpoint
 
 
@@ -110,3 +111,17 @@ def test_the_state_is_json_and_the_tensors_are_safetensors(corpus, tmp_path):
     assert {p.name for p in folder.iterdir()} == {"weights.safetensors", "learner.safetensors", "state.json"}
     state = json.loads((folder / "state.json").read_text())
     assert state["state"]["record"] == (run.path / "metrics.jsonl").stat().st_size
+
+
+def test_a_full_disk_is_said_and_the_last_checkpoint_kept(corpus, tmp_path, monkeypatch):
+    learn(corpus, tmp_path / "run", steps=10)
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_module, "write_through", full)
+    with pytest.raises(UserError, match=r"No space left on device.*step 10 is kept.*--resume true"):
+        learn(corpus, tmp_path / "run", steps=20, resume=True)
+    monkeypatch.undo()
+    whole = learn(corpus, tmp_path / "whole", steps=20)
+    assert last_weights(learn(corpus, tmp_path / "run", steps=20, resume=True).path) == last_weights(whole.path)

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 import torch
-
 from tests.learning.small import learn
+
 from undersong.data.batch import Batch
 from undersong.learning.device import resolve_device
 from undersong.learning.interrupt import Interrupt

@@ -6,19 +6,22 @@ from functools import partial
 from typing import Any
 
 import pytest
-
 from tests.learning.small import TINY, learn
+
 from undersong.families import PointMass
+from undersong.inference import Amortized
 from undersong.learning import train
 from undersong.learning.configuration import configuration, defaults, instantiate
 from undersong.learning.diagnosis import EARLY, Case, diagnose
 from undersong.learning.doctor import Watch, doctor, doctor_command
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
-from undersong.objectives import AutoGen, Autoencoder, Beta, FreeBitsSentence, Linear, Objective, TargetRate
+from undersong.objectives import Autoencoder, AutoGen, Beta, FreeBitsSentence, Linear, Objective, TargetRate
 
 
-def look(step: int, kl: float | None, units: int | None, reconstruction: float = 60.0, m: float = 0.0) -> dict[str, Any]:
+def look(
+    step: int, kl: float | None, units: int | None, reconstruction: float = 60.0, m: float = 0.0
+) -> dict[str, Any]:
     objective = -(1 + m) * reconstruction - (kl or 0.0)
     return {
         "kind": "valid",
@@ -136,8 +139,9 @@ def test_it_reads_a_run_from_its_folder(corpus, tmp_path, capsys):
 
 def test_it_does_not_cry_wolf(corpus, tmp_path):
     small = partial(RecurrentDecoder, embedding=6, hidden=8)
+    exact: dict[str, Any] = {"inference": Amortized, "steps": 5}
     point = partial(TINY["inference"], family=PointMass)
-    (finding,) = doctor(learn(corpus, tmp_path / "lm", model=partial(LanguageModel, decoder=small), steps=5).path)
+    (finding,) = doctor(learn(corpus, tmp_path / "lm", model=partial(LanguageModel, decoder=small), **exact).path)
     assert finding.healthy
     assert "no latent variable" in finding.message
     (finding,) = doctor(learn(corpus, tmp_path / "ae", inference=point, objective=Autoencoder(), steps=5).path)

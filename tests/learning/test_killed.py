@@ -1,4 +1,4 @@
-"""A run killed at any moment and resumed ends bit-identical to one never killed; a run asked to stop says how to go on."""
+"""A run killed at any moment and resumed ends with the same bits; a run asked to stop says how to go on."""
 
 import os
 import random
@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.learning.small import last_weights, learn
+
 from undersong.learning.record import read_record
 
 PROGRAM = """

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 import torch
-
 from tests.learning.small import TINY, last_weights, learn
+
 from undersong.draw import FINAL, joined
 from undersong.errors import UserError
 from undersong.families import IsotropicGaussian, PointMass
@@ -16,7 +16,7 @@ from undersong.learning import Gradient, Run, train
 from undersong.learning.validation import Validation
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
-from undersong.objectives import ELBO, AutoGen, Autoencoder, Beta, FreeBitsMeanDimension, Linear
+from undersong.objectives import ELBO, Autoencoder, AutoGen, Beta, FreeBitsMeanDimension, Linear
 
 
 def test_a_run_is_a_folder_that_works_without_its_corpus(corpus, tmp_path):
@@ -152,7 +152,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoi
     learn(corpus, tmp_path / "run", epochs=1)
     config = tmp_path / "run" / "config.yaml"
     config.write_text(config.read_text().replace("lr: 0.01", "lr: 1.0e+30").replace("clip: 5.0", "clip: 0.0"))
-    with pytest.raises(UserError, match=r"(loss|gradient_norm|reconstruction) became (nan|inf).*checkpoint of step 10 is"):
+    with pytest.raises(
+        UserError, match=r"(loss|gradient_norm|reconstruction) became (nan|inf).*checkpoint of step 10 is"
+    ):
         train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
     assert Run.load(tmp_path / "run").step == 10
 
@@ -164,8 +166,12 @@ def test_batches_may_be_bounded_by_tokens(corpus, tmp_path):
 
 
 def test_the_learning_rate_follows_its_schedule(corpus, tmp_path):
-    frozen = learn(corpus, tmp_path / "frozen", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=10)), steps=10)
-    moved = learn(corpus, tmp_path / "moved", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=5)), steps=10)
+    frozen = learn(
+        corpus, tmp_path / "frozen", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=10)), steps=10
+    )
+    moved = learn(
+        corpus, tmp_path / "moved", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=5)), steps=10
+    )
     start = learn(corpus, tmp_path / "start", learner=partial(Gradient, lr=0.0), steps=1)
     weights = [last_weights(run.path)["weights.safetensors"] for run in (frozen, moved, start)]
     assert weights[0] == weights[2] != weights[1]
@@ -180,6 +186,8 @@ def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):
     ]:
         with pytest.raises(UserError, match=words):
             learn(corpus, tmp_path / "run", **wrong)
+    with pytest.raises(UserError, match="no latent variable to infer"):
+        learn(corpus, tmp_path / "run", model=LanguageModel)
     with pytest.raises(UserError, match="no prepared corpus"):
         learn(tmp_path / "nothing", tmp_path / "run")
     with pytest.raises(UserError, match="cannot be written"):

@@ -188,7 +188,7 @@ def _at_free_bits(case: Case) -> Finding | None:
     return Finding("at-free-bits", False, message, case.evidence, more_rate(case))
 
 
-RULES: tuple[Callable[[Case], Finding | None], ...] = (_collapse, _explosion, _dead, _off_target, _at_free_bits)
+RULES: tuple[Callable[[Case], Finding | None], ...] = (_collapse, _explosion, _at_free_bits, _off_target, _dead)
 
 
 def _rising(case: Case) -> bool:

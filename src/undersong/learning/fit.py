@@ -187,14 +187,22 @@ class Fit:
         return "all epochs are done" if self.memory.step >= self.limits.steps else None
 
     def _save(self) -> None:
-        state = {**asdict(self.memory), "record": self.record.flushed()}
-        checkpoint = Checkpoint(self.memory.step, weights(self.system), self.learner.state(), state)
-        self.checkpoints.save(checkpoint)
+        try:
+            state = {**asdict(self.memory), "record": self.record.flushed()}
+            checkpoint = Checkpoint(self.memory.step, weights(self.system), self.learner.state(), state)
+            self.checkpoints.save(checkpoint)
+        except OSError as error:
+            raise UserError(
+                f"The checkpoint of step {self.memory.step} could not be written to {self.checkpoints.folder} "
+                f"({error.strerror}); {self._kept()}. Make room, then go on: {self.resumption}"
+            ) from None
 
     def _fail(self, what: str) -> NoReturn:
-        kept = self.checkpoints.steps()
-        where = f"the checkpoint of step {kept[-1]} is kept" if kept else "there was no checkpoint yet"
         raise UserError(
-            f"Training stopped at step {self.memory.step}: {what}; {where}. Try a lower --learner.lr, a smaller "
+            f"Training stopped at step {self.memory.step}: {what}; {self._kept()}. Try a lower --learner.lr, a smaller "
             "--learner.clip, or --precision fp32."
         )
+
+    def _kept(self) -> str:
+        kept = self.checkpoints.steps()
+        return f"the checkpoint of step {kept[-1]} is kept" if kept else "there was no checkpoint yet"

@@ -53,6 +53,11 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             own["inference"] = describe(Exact)
             made = configuration.instantiate(train, own)
         system = build(made, corpus.vocab_size, seed)
+        if system.model.latent == 0 and not isinstance(system.inference, Exact):
+            raise UserError(
+                f"{type(system.model).__name__} has no latent variable to infer: leave --inference as it is, or set it "
+                "to Exact."
+            )
         _make_folder(folder, own, corpus, system)
         _fit(made, own, system, corpus, folder, None)
 
