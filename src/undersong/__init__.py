@@ -9,7 +9,8 @@ from typing import Any
 _ROOMS = {
     "undersong.configurable": ["Configurable", "describe"],
     "undersong.errors": ["UserError"],
-    "undersong.data": ["Batch", "Batches", "Corpus", "prepare"],
+    "undersong.data": ["Batch", "Batches", "Corpus"],
+    "undersong.data.prepare": ["prepare"],
     "undersong.draw": ["Draw"],
     "undersong.families": [
         "DiagonalGaussian",
