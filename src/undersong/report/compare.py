@@ -4,6 +4,7 @@ It gathers what is known of each run, judges those not judged yet, has all of th
 out. Knows nothing of how any of it is measured, written or drawn.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def compare(
             step(1)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, page(title, _lead(found, split), made).encode("utf-8"))
+    print(f"{out} shows {len(found)} run{'s' if len(found) > 1 else ''}; open it in a browser.", file=sys.stderr)
     return out
 
 

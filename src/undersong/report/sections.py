@@ -112,7 +112,9 @@ def doctor(runs: Sequence[Evidence]) -> Section:
 
 def _figures_tables(scored: Scored, group: Sequence[Evidence]) -> tuple[Table, Table]:
     alike = sampled_alike(group)
-    rows, circumstances, signs = [], [], ""
+    rows: list[tuple[Cell, ...]] = []
+    circumstances: list[tuple[Cell, ...]] = []
+    signs = ""
     for meaning in _meanings(group):
         cells = [_cell(run, meaning) for run in group]
         signs += "".join(cell.mark for cell in cells)
