@@ -3,8 +3,8 @@
 Its symbols are lost in our source; its proof names what they must be. Let q = N(mu, diag sigma_d^2) with every
 sigma_d <= 1, and tie its variances downwards: q' = N(mu, sigma^2 I) with sigma = min_d sigma_d. Then
 
-    (1) KL(q' || N(0, I)) >= KL(q || N(0, I))                     ("a higher KL requirement"; the KL falls in each sigma_d)
-    (2) P(|z' - mu| < epsilon) >= P(|z - mu| < epsilon) for any epsilon  ("a more representative mean vector")
+    (1) KL(q' || N(0, I)) >= KL(q || N(0, I)): "a higher KL requirement", since the KL falls as any sigma_d rises to 1
+    (2) P(|z' - mu| < epsilon) >= P(|z - mu| < epsilon) for any epsilon: "a more representative mean vector"
 
 (2) is proved in the paper by an auxiliary function of sigma that falls strictly: erf(epsilon / (sqrt(2) sigma)).
 """
