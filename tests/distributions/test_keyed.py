@@ -42,3 +42,9 @@ def test_the_samples_have_the_distributions_moments(family):
     assert ((z.mean(0) - q.mean[0]).abs() < 4 * error).all()
     assert (error < 0.01 * q.variance[0].sqrt()).all()
     torch.testing.assert_close(z.var(0), q.variance[0], rtol=0.03, atol=0.0)
+
+
+def test_large_and_negative_seeds_differ_from_their_neighbours() -> None:
+    q = DiagonalGaussian(2)(torch.zeros(1, 4))
+    drawn = [keyed_sample(q, torch.tensor([3]), 1, seed) for seed in (2**63, 2**63 + 1, -1, -2)]
+    assert len({float(z.sum()) for z in drawn}) == 4

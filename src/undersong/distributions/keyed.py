@@ -33,7 +33,9 @@ def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Ten
     >>> bool((both[:2, 0] == swapped[:, 1]).all())
     True
     """
-    streams = [np.random.Generator(np.random.Philox(key=[seed % 2**64, int(i) % 2**64])) for i in index.tolist()]
+    # As uint64: a list with a number from 2^63 up would become floats, and neighbouring seeds one.
+    keys = (np.array([seed % 2**64, int(i) % 2**64], dtype=np.uint64) for i in index.tolist())
+    streams = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
     return _transport(q, streams, samples)
 
 

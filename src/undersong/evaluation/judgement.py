@@ -2,8 +2,8 @@
 
 Signs: what is maximised is a log-probability (``elbo``, ``objective``, ``autogen_*``: usually negative), what is
 minimised is its opposite (``reconstruction``, ``kl``, ``nll_*``: usually positive), so elbo = -reconstruction - kl. All
-are nats a sentence; a perplexity is exp of nats per token, ends of sentence counted. What a model does not define is None.
-Knows nothing of runs or files.
+are nats a sentence; a perplexity is exp of nats per token, ends of sentence counted. What a model does not define is
+None. Knows nothing of runs or files.
 """
 
 import math
@@ -20,7 +20,7 @@ from undersong.errors import UserError
 from undersong.evaluation.likelihood import TRUSTED, Likelihood, Refinement, likelihood
 from undersong.evaluation.scoring import Scores, score
 from undersong.evaluation.subset import fixed_subset
-from undersong.inference.refined import Proposes
+from undersong.inference.refined import proposes
 from undersong.learning.system import System
 from undersong.measures.information import cap, mutual_information
 from undersong.measures.latent import active_units
@@ -77,7 +77,7 @@ def judge(
     sampled, refined = None, False
     if scores.exact is None and scores.draw is not None and scores.draw.log_qz is not None:
         wanted = not bounds_log_p(system, scores.draw) if refine is None else refine
-        refined = wanted and isinstance(system.inference, Proposes)
+        refined = wanted and proposes(system.inference)
         rows = fixed_subset(split, subset)
         sampled = likelihood(system, split, rows, samples, seed, refinement if refined else None)
     figures = {**_bounds(system, scores), **_latent(system, scores), **_exact(scores), **_sampled(sampled)}

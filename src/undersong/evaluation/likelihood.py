@@ -20,7 +20,7 @@ from undersong.decoding.progress import shown
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.evaluation.scoring import batches, device_of
-from undersong.inference.refined import Proposes, refine
+from undersong.inference.refined import proposes, refine
 from undersong.learning.system import System
 from undersong.measures import bounds
 from undersong.models import Model
@@ -112,7 +112,7 @@ def likelihood(
 def proposal(system: System, x: Batch, refinement: Refinement | None, seed: int = 0) -> Distribution:
     """q(z|x) as the run learned it, or refined from there."""
     inference = system.inference
-    if refinement is None or not isinstance(inference, Proposes):
+    if refinement is None or not proposes(inference):
         return system.posterior(x, FINAL)
     start = inference.params(x)
     how = (refinement.steps, refinement.lr, refinement.samples, seed)

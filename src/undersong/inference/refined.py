@@ -8,7 +8,7 @@ derivatives are taken. Knows nothing of what the objective of training was: it a
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,6 @@ from undersong.inference.base import Inference
 from undersong.models.base import Model
 
 
-@runtime_checkable
 class Proposes(Protocol):
     """An inference whose numbers may be taken further: ``Amortized``, and whatever else has these two."""
 
@@ -33,6 +32,11 @@ class Proposes(Protocol):
     def params(self, x: Batch) -> Tensor:
         """The family's numbers for each sentence: [B, P]."""
         ...
+
+
+def proposes(inference: Inference) -> TypeGuard[Proposes]:
+    """Whether an inference has numbers for a family, from which a refinement can start."""
+    return hasattr(inference, "params") and hasattr(inference, "family")
 
 
 class Refined(Inference):

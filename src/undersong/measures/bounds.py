@@ -7,6 +7,7 @@ All in nats, for B sentences at once; nothing is divided by a number of words. K
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -46,7 +47,8 @@ def iwae(log_w: Tensor, k: int) -> Tensor:
         raise ValueError(
             f"There are {math.comb(samples, k):,} subsets of {k} among {samples} samples: give fewer samples."
         )
-    subsets = torch.combinations(torch.arange(samples, device=log_w.device), k)  # [M, K]
+    # Not torch.combinations, which lays out all S^K tuples first.
+    subsets = torch.tensor(list(combinations(range(samples), k)), device=log_w.device)  # [M, K]
     return (log_w[subsets].logsumexp(1) - math.log(k)).mean(0)
 
 
