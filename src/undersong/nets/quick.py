@@ -65,14 +65,18 @@ class QuickDecoder:
         logits = self.to_logits(hidden.to(self.dtype), self.short_bias)  # [n, V]
         if self.dtype == hidden.dtype:
             return best_words(logits.log_softmax(-1), k, allowed)
-        near = logits.topk(min(k + len(SPECIAL), logits.shape[1]), 1).indices
+        values, near = logits.topk(min(k + len(SPECIAL), logits.shape[1]), 1)
         # The largest probability is 1 / sum exp(logits - top), and never underflows.
-        top = logits.amax(1, keepdim=True).to(hidden.dtype)
-        lse = top - logits.softmax(1).amax(1, keepdim=True).to(hidden.dtype).log()
+        largest = logits.softmax(1).gather(1, near[:, :1]).to(hidden.dtype)
+        lse = values[:, :1].to(hidden.dtype) - largest.log()
         forced = None
         if allowed.forced is not None:
             forced = self._exact(hidden, allowed.forced.clamp(min=0)[:, None]) - lse
-        return best_among(self._exact(hidden, near) - lse, near, min(k, near.shape[1]), allowed, forced)
+        rough, words = best_among(values.to(hidden.dtype), near, min(k, near.shape[1]), allowed, forced)
+        free = rough > -torch.inf
+        exact = torch.where(free, self._exact(hidden, words) - lse, rough)
+        exact, order = exact.sort(1, descending=True)
+        return exact, words.gather(1, order)
 
     def _exact(self, hidden: Tensor, words: Tensor) -> Tensor:
         """The logits of some words [n, C], from fp32."""
