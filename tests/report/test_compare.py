@@ -137,7 +137,7 @@ def test_sentences_are_the_first_that_fit(home: Path, tmp_path: Path) -> None:
     corpus = Corpus.open(home / "corpus-1")
     first = corpus.tokenizer.decode(corpus.test.ids(0).tolist())
     text = Reader(made(home, tmp_path / "r.html", "vae", "lm")).text
-    assert text.count(first) == 2  # rewritten, and where the walk starts
+    assert first in text
 
 
 def test_what_was_judged_is_not_judged_again_unless_it_changed(home: Path, tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def compare(
         runs: folders written by ``undersong train``.
         out: the page. An older report is replaced; any other file is not, unless ``force`` says so.
         split: where figures and sentences come from: test for the end, valid for choices.
-        sentences: how many sentences are rewritten; the first two that fit are also walked between.
+        sentences: how many sentences are rewritten: the first of 4 to 20 words with none unknown.
         samples: how many sentences each run writes from its prior.
-        steps: of the way from one sentence to another.
+        steps: of the way from one sentence to another, both drawn at random.
         search: how words are chosen.
         posterior_mean: rewrite from the mean of q(z|x); by default from a sample, as AutoGen's tables do.
         seed: of all noise: the same in all runs.
@@ -59,14 +59,14 @@ def compare(
     out, paths = Path(out), [Path(run) for run in runs]
     _check(paths, out, sentences, samples, steps, force)
     found = _gather(paths, split)
-    texts = examples.chosen(found, split, max(sentences, 2))
+    texts, ends = examples.first(found, split, sentences), examples.drawn(found, split, 2, seed)
     parts: list[tuple[str, Callable[[], Section]]] = [
         ("figures", lambda: sections.judged(found)),
         ("figures", lambda: sections.plane(found)),
         ("figures", lambda: sections.over_training(found)),
-        ("reconstructions", lambda: examples.rewritten(found, texts[:sentences], search, posterior_mean, seed)),
+        ("reconstructions", lambda: examples.rewritten(found, texts, search, posterior_mean, seed)),
         ("prior samples", lambda: examples.from_prior(found, samples, search, seed)),
-        ("interpolations", lambda: examples.walks(found, texts, steps, search, posterior_mean, seed)),
+        ("interpolations", lambda: examples.walks(found, ends, steps, search, posterior_mean, seed)),
         ("configurations", lambda: sections.doctor(found)),
         ("configurations", lambda: sections.trained(found)),
     ]
@@ -108,7 +108,8 @@ def _lead(runs: Sequence[Evidence], split: str) -> str:
         last = max(lines, key=lambda line: line["step"], default=None)
         long = "" if last is None else f" for {last['step']:,} steps ({_time(last['seconds'])})"
         told.append(f"{run.name} was trained by {run.objective}{long}")
-    return f"{'; '.join(told)}. All figures and sentences are of the {split} split."
+    end = ", which is for the end: choose between models on the validation split" if split == "test" else ""
+    return f"{'; '.join(told)}. All figures and sentences are of the {split} split{end}."
 
 
 def _time(seconds: float) -> str:

@@ -3,6 +3,7 @@
 Knows nothing of other runs or of how it is shown.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from undersong.evaluation.evaluate import evaluate, stored
 from undersong.learning import Run
 from undersong.learning.doctor import Finding, doctor
 from undersong.learning.record import Line
+from undersong.report.text import visible
 
 Figures = Mapping[str, Any]
 SplitName = Literal["test", "valid"]
@@ -129,6 +131,7 @@ def _figures(run: Run, split: SplitName) -> tuple[Figures, str | None]:
     found = stored(run.path).get(split, {})
     if found.get("step") == run.step and found.get("corpus") == run.info["corpus"]:
         return found, None
+    print(f"Judging {visible(run.name)} on the {split} split.", file=sys.stderr)
     try:
         return evaluate(run, split=split), None
     except UserError as error:

@@ -1,13 +1,16 @@
 """The same sentences through all runs: rewritten, drawn from the prior, and on the way from one to another.
 
-Nothing is picked by hand: sentences are the first of the split that pass the filter of AutoGen's tables (4 to 20 words,
-none of them unknown to any of the runs), whatever becomes of them. Knows nothing of HTML.
+Nothing is picked by hand: sentences are the first of the split, or drawn at random by the seed, of those that pass the
+filter of AutoGen's tables (4 to 20 words, none of them unknown to any of the runs), whatever becomes of them. Knows
+nothing of HTML.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from undersong.data.batch import UNK
-from undersong.data.store import Corpus
 from undersong.data.words import words
 from undersong.decoding import Sample, Search, interpolate, reconstruct, sample
 from undersong.report.evidence import Evidence
@@ -17,19 +20,14 @@ from undersong.report.tables import Cell, Table
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
 
 
-def chosen(runs: Sequence[Evidence], split: str, count: int) -> list[str]:
+def first(runs: Sequence[Evidence], split: str, count: int) -> list[str]:
     """The first sentences that pass the filter, of the first run whose corpus is there."""
-    corpus = next((run.corpus for run in runs if run.corpus is not None), None)
-    if corpus is None:
-        return []
-    found: list[str] = []
-    for text in _texts(corpus, split):
-        if len(found) == count:
-            break
-        fits = SHORTEST <= len(words(text)) <= LONGEST and text not in found
-        if fits and all(UNK not in run.run.tokenizer.encode(text) for run in runs):
-            found.append(text)
-    return found
+    return _fitting(runs, split, count, lambda rows: np.arange(rows))
+
+
+def drawn(runs: Sequence[Evidence], split: str, count: int, seed: int) -> list[str]:
+    """Sentences that pass the filter, drawn at random: neighbours in a corpus are often alike."""
+    return _fitting(runs, split, count, np.random.Generator(np.random.Philox(seed)).permutation)
 
 
 def rewritten(
@@ -96,7 +94,7 @@ def walks(
         for r in latent
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
-    lead = Paragraph(f"From “{start}” to “{end}”, the first two of the sentences above.")
+    lead = Paragraph(f"From “{start}” to “{end}”, drawn at random from those that fit.")
     notes: tuple[str, ...] = (
         "Evenly spaced points on the line between the two sentences' z; found and filtered as above.",
     )
@@ -106,10 +104,22 @@ def walks(
     return Section("From one sentence to another", (lead, table))
 
 
-def _texts(corpus: Corpus, split: str) -> Iterator[str]:
-    rows = getattr(corpus, split)
-    for row in range(len(rows)):
-        yield corpus.tokenizer.decode(rows.ids(row).tolist())
+def _fitting(
+    runs: Sequence[Evidence], split: str, count: int, order: Callable[[int], NDArray[np.integer]]
+) -> list[str]:
+    corpus = next((run.corpus for run in runs if run.corpus is not None), None)
+    found: list[str] = []
+    if corpus is None:
+        return found
+    sentences = getattr(corpus, split)
+    for row in order(len(sentences)):
+        if len(found) == count:
+            break
+        text = corpus.tokenizer.decode(sentences.ids(row).tolist())
+        fits = SHORTEST <= len(words(text)) <= LONGEST and text not in found
+        if fits and all(UNK not in run.run.tokenizer.encode(text) for run in runs):
+            found.append(text)
+    return found
 
 
 def _without_latent(runs: Sequence[Evidence]) -> tuple[str, ...]:
