@@ -8,6 +8,7 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from undersong.learning.record import Line
 
@@ -29,7 +30,8 @@ class Display:
         self._shown = time.monotonic()
         self._live: Progress | None = None
         if self.console.is_terminal and not quiet:
-            self._live = Progress(BarColumn(20), TextColumn("{task.description}"), console=self.console, transient=True)
+            text = TextColumn("{task.description}", table_column=Column(no_wrap=False))
+            self._live = Progress(BarColumn(20), text, console=self.console, transient=True)
             self._task = self._live.add_task("", total=total)
             self._live.start()
 
@@ -47,9 +49,11 @@ class Display:
         now, step = time.monotonic(), line["step"]
         if self._began is None:
             self._began = now, step
-        text = f"{self._text(line)}  {_left(self._began, now, step, self.total)}"
+        where, what = self._texts(line)
+        where += f"  {_left(self._began, now, step, self.total)}"
+        text = f"{where}  {what}"
         if self._live is not None:
-            self._live.update(self._task, completed=step, description=text)
+            self._live.update(self._task, completed=step, description=f"{where}\n{what}")
         elif now - self._shown >= self.every:
             self._shown = now
             self.say(text)
@@ -66,11 +70,11 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
-    def _text(self, line: Line) -> str:
+    def _texts(self, line: Line) -> tuple[str, str]:
         share = f"  {_held(self.held, short=True)}" if self.held else ""
-        rate = line["tokens_per_second"]
+        where = f"epoch {line['epoch']:.2f}  step {line['step']}  {line['tokens_per_second']:,.0f} tokens/s"
         terms = f"reconstruction {_number(line.get('reconstruction'))}  KL {_number(line.get('kl'))}"
-        return f"epoch {line['epoch']:.2f}  step {line['step']}  {terms}{share}  {rate:,.0f} tokens/s"
+        return where, f"{terms}{share}"
 
 
 def _held(line: Line, short: bool = False) -> str:
