@@ -12,10 +12,9 @@ from undersong.data.progress import progress
 from undersong.decoding import Beam, Search
 from undersong.errors import UserError
 from undersong.learning import Run
-from undersong.learning.files import write_atomically
 from undersong.report import examples, sections
 from undersong.report.evidence import Evidence, SplitName, names
-from undersong.report.html import Section, check_place, page
+from undersong.report.html import Section, check_place, page, save
 
 
 def compare(
@@ -60,24 +59,23 @@ def compare(
     _check(paths, out, sentences, samples, steps, force)
     found = _gather(paths, split)
     texts, ends = examples.first(found, split, sentences), examples.drawn(found, split, 2, seed)
-    parts: list[tuple[str, Callable[[], Section]]] = [
-        ("figures", lambda: sections.judged(found)),
-        ("figures", lambda: sections.plane(found)),
-        ("figures", lambda: sections.over_training(found)),
-        ("reconstructions", lambda: examples.rewritten(found, texts, search, posterior_mean, seed)),
-        ("prior samples", lambda: examples.from_prior(found, samples, search, seed)),
-        ("interpolations", lambda: examples.walks(found, ends, steps, search, posterior_mean, seed)),
-        ("configurations", lambda: sections.doctor(found)),
-        ("configurations", lambda: sections.trained(found)),
+    parts: list[Callable[[], Section]] = [
+        lambda: sections.judged(found),
+        lambda: sections.plane(found),
+        lambda: sections.over_training(found),
+        lambda: examples.rewritten(found, texts, search, posterior_mean, seed),
+        lambda: examples.from_prior(found, samples, search, seed),
+        lambda: examples.walks(found, ends, steps, search, posterior_mean, seed),
+        lambda: sections.doctor(found),
+        lambda: sections.trained(found),
     ]
-    made = []
     with progress() as shown:
         step = shown.step("writing the page", len(parts))
-        for _, part in parts:
+        made = []
+        for part in parts:
             made.append(part())
             step(1)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, page(title, _lead(found, split), made).encode("utf-8"))
+    save(page(title, _lead(found, split), made), out)
     print(f"{out} shows {len(found)} run{'s' if len(found) > 1 else ''}; open it in a browser.", file=sys.stderr)
     return out
 

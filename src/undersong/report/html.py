@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from undersong.errors import UserError
+from undersong.learning.files import write_atomically
 from undersong.report.tables import Table
 from undersong.report.text import visible
 
@@ -115,6 +116,19 @@ def check_place(out: Path, force: bool = False) -> None:
         raise UserError(
             f"{out} exists and is no report of undersong: choose another --out, or replace it with --force."
         )
+
+
+def save(made: str, out: Path) -> None:
+    """Write a page, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, made.encode("utf-8"))
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error.strerror}): choose another --out.") from None
 
 
 def _start(path: Path) -> bytes:

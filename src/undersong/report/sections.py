@@ -33,7 +33,7 @@ def judged(runs: Sequence[Evidence]) -> Section:
 
 def plane(runs: Sequence[Evidence]) -> Section:
     """Rate against distortion."""
-    number = {scored: i for i, (scored, _) in enumerate(groups(runs))}
+    number = {scored: i for i, (scored, _) in enumerate(groups([run for run in runs if run.figures]))}
     points = [
         drawn.Point(run.name, float(run.figures["kl"]), float(run.figures["reconstruction"]), number[Scored.by(run)])
         for run in runs
@@ -63,7 +63,7 @@ def over_training(runs: Sequence[Evidence]) -> Section:
     # Epochs are comparable on one corpus only; elsewhere, steps.
     one_corpus = len({run.run.info.get("corpus") for run in runs}) == 1
     key, label = ("epoch", "epochs") if one_corpus else ("step", "steps")
-    apart = "" if len(groups(runs)) == 1 else " Runs of different events share these axes, but are not ranked."
+    apart = "" if one_corpus else " Runs on different corpora share these axes, but are not ranked."
     share = (
         "KL as a share of each run's own objective, on held-out sentences (AutoGen, figure 2, left). The objectives "
         "differ, so their values cannot be compared; this share can."
