@@ -94,6 +94,17 @@ def test_no_rows() -> None:
     assert float(layer.weight.grad.abs().sum()) == 0  # type: ignore[union-attr]
 
 
+def test_the_backward_pass_may_run_twice() -> None:
+    layer, hidden, targets = case(9)
+    loss = layer.log_prob(hidden, targets).mean()
+    first = torch.autograd.grad(loss, [hidden, layer.weight, layer.bias], retain_graph=True)
+    kept = [g.clone() for g in first]
+    second = torch.autograd.grad(loss, [hidden, layer.weight, layer.bias])
+    for a, b, c in zip(first, second, kept, strict=True):
+        torch.testing.assert_close(a, c, rtol=0, atol=0)
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain_one() -> None:
     layer, hidden, targets = case(3)
     with pytest.raises(RuntimeError, match="differentiable once"):

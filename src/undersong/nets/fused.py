@@ -125,20 +125,21 @@ class _LogProb(torch.autograd.Function):
         if in_weight is not None and in_bias is not None:
             in_weight.index_add_(0, targets, hidden)
             in_bias.index_add_(0, targets, torch.ones_like(lse))
-        ctx.save_for_backward(hidden, weight, bias, targets, in_hidden, in_weight, in_bias)
-        ctx.dtype = dtype
+        ctx.save_for_backward(hidden, weight, bias, targets, in_hidden)
+        ctx.dtype, ctx.sums = dtype, None if in_weight is None else (in_weight, in_bias)
         return work.target_logits() - lse
 
     @staticmethod
     @first_order
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, targets, in_hidden, in_weight, in_bias = ctx.saved_tensors
+        hidden, weight, bias, targets, in_hidden = ctx.saved_tensors
         d_hidden = None if in_hidden is None else in_hidden * upstream[:, None]
         if not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2]):
             return d_hidden, None, None, None, None, None
+        sums, ctx.sums = ctx.sums, None  # scaled in place and given away: a second backward pass makes them again
         first = upstream[0] if len(upstream) else upstream.new_ones(())
-        if in_weight is not None and bool((upstream == first).all()):
-            return d_hidden, in_weight * first, in_bias * first, None, None, None
+        if sums is not None and bool((upstream == first).all()):
+            return d_hidden, sums[0].mul_(first), sums[1].mul_(first), None, None, None
         work = _Pass(hidden, weight, bias, targets, ctx.dtype)
         _, _, d_weight, d_bias = work.gradients(upstream, of_hidden=False)
         assert d_weight is not None
