@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from undersong.errors import UserError
-from undersong.reproduce import autogen_claims, igp_claims
-from undersong.reproduce.claims import decide
 from undersong.reproduce.corpora import corpora
 from undersong.reproduce.execute import Site, execute, projected, stamp
-from undersong.reproduce.measured import Measured
-from undersong.reproduce.page import write
-from undersong.reproduce.pictures import pictures
 from undersong.reproduce.plan import Plan, plan
 
 __all__ = ["reproduce"]
@@ -72,6 +67,13 @@ def reproduce(
 
 def report(out: Path, chosen: Plan) -> None:
     """Write what is known so far, of a finished reproduction or a stopped one."""
+    # Here and not above: each run's own process imports this package too, and has no use for figures and pages.
+    from undersong.reproduce import autogen_claims, igp_claims
+    from undersong.reproduce.claims import decide
+    from undersong.reproduce.measured import Measured
+    from undersong.reproduce.page import write
+    from undersong.reproduce.pictures import pictures
+
     measured = Measured.read(out)
     claims = {"autogen": autogen_claims.CLAIMS, "igp": igp_claims.CLAIMS}[chosen.paper]
     write(out, chosen, measured, decide(claims, measured), list(pictures(chosen, measured)))

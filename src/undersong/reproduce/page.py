@@ -16,7 +16,8 @@ from undersong.learning import Run
 from undersong.learning.files import write_atomically
 from undersong.measures.significance import spread
 from undersong.report.evidence import Evidence
-from undersong.report.examples import chosen, from_prior, rewritten, walks
+from undersong.report.examples import drawn as drawn_at_random
+from undersong.report.examples import first, from_prior, rewritten, walks
 from undersong.report.html import Block, Notice, Paragraph, Section, page
 from undersong.report.tables import Cell, Table, markdown
 from undersong.reproduce.claims import Decision
@@ -182,11 +183,10 @@ def _examples(plan: Plan, measured: Measured) -> list[Section]:
     if not found:
         return []
     search, mean = (Beam(), False) if plan.paper == "autogen" else (Greedy(), True)
-    texts = chosen(found, "test", 6)
     return [
-        rewritten(found, texts, search, mean, 0),
+        rewritten(found, first(found, "test", 6), search, mean, 0),
         from_prior(found, 6, search, 0),
-        walks(found, texts, 10, search, mean, 0),
+        walks(found, drawn_at_random(found, "test", 2, 0), 10, search, mean, 0),
     ]
 
 
