@@ -101,11 +101,13 @@ def _check(paths: Sequence[Path], out: Path, sentences: int, samples: int, steps
 def _lead(runs: Sequence[Evidence], split: str) -> str:
     """What was trained for how long, in a sentence; only what the records say."""
     told = []
-    for run in runs:
+    for run in runs[:4]:
         lines = [*run.training(), *run.held_out()]
         last = max(lines, key=lambda line: line["step"], default=None)
         long = "" if last is None else f" for {last['step']:,} steps ({_time(last['seconds'])})"
         told.append(f"{run.name} was trained by {run.objective}{long}")
+    if len(runs) > 4:
+        told.append(f"and {len(runs) - 4} more, told of at the end")
     end = ", which is for the end: choose between models on the validation split" if split == "test" else ""
     return f"{'; '.join(told)}. All figures and sentences are of the {split} split{end}."
 

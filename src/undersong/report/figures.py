@@ -105,9 +105,9 @@ def rate_distortion(points: Sequence[Point], theme: Theme = LIGHT) -> Figure:
         handles.append(Line2D([], [], **style))
     rates = [p.rate for p in points] or [0.0]
     distortions = [p.distortion for p in points] or [0.0]
-    span = max(max(rates) - min(rates), max(distortions) - min(distortions), 1.0)
-    left, right = max(0.0, min(rates) - 0.12 * span), max(rates) + 0.12 * span
-    low, high = min(distortions) - 0.12 * span, max(distortions) + 0.12 * span
+    across, up = max(max(rates) - min(rates), 0.5), max(max(distortions) - min(distortions), 0.5)
+    left, right = max(0.0, min(rates) - 0.12 * across), max(rates) + 0.12 * across
+    low, high = min(distortions) - 0.12 * up, max(distortions) + 0.12 * up
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
     if len({point.group for point in points}) == 1:

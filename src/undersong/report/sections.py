@@ -43,11 +43,17 @@ def plane(runs: Sequence[Evidence]) -> Section:
         return Section("Rate and distortion", ())
     caption = (
         "How many nats the latent variable takes (rate) against how many the words still take once it is known "
-        "(distortion). On a grey line the ELBO is the same; nearer the lower left corner it is higher, and along the "
-        "line to the right more of the sentence is held by z. Runs without a rate are left out."
+        "(distortion). "
     )
     if len(number) > 1:
-        caption += " These runs are not of one event, so no line joins them."
+        caption += "These runs score different events: their places are not to be compared across them."
+    else:
+        caption += (
+            "On a grey line the ELBO is the same; nearer the lower left corner it is higher, and along the line to the "
+            "right more of the sentence is held by z."
+        )
+    if len(points) < len(runs):
+        caption += " Runs without a rate are left out."
     alt = "; ".join(f"{p.name}: rate {p.rate:.1f}, distortion {p.distortion:.1f}" for p in points)
     picture = Picture(
         drawn.svg(drawn.rate_distortion(points, drawn.LIGHT)),
