@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_bounds_stand_in_order_below_the_integral() -> None:
     d = system.draw(x, q, keyed_sample(q, x.index, sets * samples, seed=0), FINAL)
     log_w, truth = d.log_w.double().view(samples, -1), integrated(system, x)
     ladder = [bounds.iwae(log_w, k).view(sets, -1) for k in range(1, samples + 1)]
-    for lower, upper in zip(ladder, ladder[1:], strict=False):
+    for lower, upper in pairwise(ladder):
         assert (lower < upper + 1e-9).all()  # on every set of samples
     error = ladder[-1].std(0) / math.sqrt(sets)
     assert (ladder[-1].mean(0) < truth + 4 * error).all()

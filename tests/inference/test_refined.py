@@ -1,4 +1,4 @@
-"""Refinement finds the exact posterior where the family holds it, and repairs the proposals of AutoGen-like posteriors."""
+"""Refinement finds the exact posterior where the family holds it, and repairs AutoGen-like proposals."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""ELBO <= IWAE_K <= log p(x), without noise where that can be had; estimates agree with closed forms, wrong ones do not."""
+"""ELBO <= IWAE_K <= log p(x), without noise where that can be had; right estimates agree with closed forms."""
 
 import math
 from collections.abc import Callable
@@ -119,5 +119,5 @@ def test_autogens_reconstruction_agrees_with_the_closed_form(wide: float) -> Non
 def test_impossible_k_is_refused() -> None:
     log_w = torch.zeros(30, 1)
     for k in (0, 31, 15):
-        with pytest.raises(ValueError, match="subsets|defined"):
+        with pytest.raises(ValueError, match=r"subsets|defined"):
             bounds.iwae(log_w, k)

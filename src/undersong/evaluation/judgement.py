@@ -96,6 +96,12 @@ def bounds_log_p(system: System, d: Draw) -> bool:
     return any(torch.allclose(value, other, rtol=1e-5, atol=1e-3) for other in (d.mean(d.log_px) - d.kl, _iwae(d)))
 
 
+def objective(system: System, d: Draw) -> torch.Tensor | None:
+    """The run's own objective at its final coefficients: [N] (or one number where sentences share a term), nats; None
+    where it needs a density that q does not have."""
+    return None if d.parts is None and system.objective.needs_density else system.objective(d)
+
+
 def _iwae(d: Draw) -> torch.Tensor:
     return d.log_mean_exp(d.log_w)
 
@@ -108,14 +114,15 @@ def _bounds(system: System, scores: Scores) -> Figures:
     if scores.exact is not None:
         found["elbo"] = float(scores.exact.double().mean())
     if d is not None:
-        found["objective"] = float(system.objective(d).double().mean())
+        value = objective(system, d)
+        found["objective"] = None if value is None else float(value.double().mean())
         if system.model.latent:
             found["reconstruction"] = -float(d.mean(d.log_px).double().mean())
         if system.model.latent and d.parts is not None:
             found["kl"] = float(d.kl.double().mean())
             if scores.exact is None:
                 found["elbo"] = -found["reconstruction"] - found["kl"]
-            if found["objective"] < 0:
+            if found["objective"] is not None and found["objective"] < 0:
                 found["kl_percent"] = 100 * system.objective.kl_factor(FINAL) * found["kl"] / -found["objective"]
     if found["elbo"] is not None:
         found["ppl_elbo"] = perplexity(-found["elbo"] * len(scores.rows), scores.tokens)

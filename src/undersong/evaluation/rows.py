@@ -13,7 +13,7 @@ from torch import Tensor
 
 from undersong.data.store import Split
 from undersong.errors import UserError
-from undersong.evaluation.judgement import Judgement
+from undersong.evaluation.judgement import Judgement, objective
 from undersong.learning.files import write_atomically
 from undersong.learning.system import System
 
@@ -48,7 +48,7 @@ def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
     columns: dict[str, Tensor | None] = dict.fromkeys(("elbo", "reconstruction", "kl", "objective"))
     if d is not None:
         if not system.objective.couples_batch:
-            columns["objective"] = system.objective(d)
+            columns["objective"] = objective(system, d)
         if system.model.latent:
             columns["reconstruction"] = -d.mean(d.log_px)
             if d.parts is not None:
