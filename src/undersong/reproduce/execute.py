@@ -69,7 +69,8 @@ def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say,
         What went wrong, a sentence for each job that could not be done.
     """
     wrong: list[str] = []
-    waiting, running = list(jobs), dict[Future[str | None], Job]()
+    waiting = [job for job in jobs if site.measure or not is_trained(job, site)]
+    running: dict[Future[str | None], Job] = {}
     with ThreadPoolExecutor(workers) as pool:
         while waiting or running:
             for job in list(waiting):
