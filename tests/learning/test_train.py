@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from tests.learning.small import TINY, last_weights, learn
+from tests.learning.small import TINY, last_weights, learn, make_corpus
 
 from undersong.draw import FINAL, joined
 from undersong.errors import UserError
@@ -199,3 +199,11 @@ def test_any_combination_needs_no_subclass(corpus, tmp_path):
     run = learn(corpus, tmp_path / "run", inference=partial(TINY["inference"], family=IsotropicGaussian), steps=2)
     assert run.system.posterior(run.corpus().valid.batch([0])).variance.unique().numel() == 1
     assert isinstance(run.system.objective, ELBO)
+
+
+def test_without_held_out_sentences_the_last_step_is_kept(tmp_path):
+    """And it is the step that was asked for, though nothing else happens there."""
+    alone = make_corpus(tmp_path / "corpus", held=0)
+    run = learn(alone, tmp_path / "run", steps=13)
+    assert run.step == 13
+    assert [(line["kind"], line["step"]) for line in run.metrics()] == [("train", 10), ("train", 13)]

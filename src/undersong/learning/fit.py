@@ -120,7 +120,8 @@ class Fit:
                 if epoch_ends:
                     meter.note(self.learner.end_epoch())
                 due = self._validation_due()
-                if not (due or epoch_ends or self.memory.step % SYNC == 0 or interrupt.caught):
+                last = self.memory.step >= self.limits.steps
+                if not (due or last or epoch_ends or self.memory.step % SYNC == 0 or interrupt.caught):
                     continue
                 self.memory = replace(self.memory, seconds=before + time.monotonic() - began)
                 self._write_train(meter)
