@@ -131,7 +131,8 @@ def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:
     """All that the job's process must know, as plain values."""
     before = str(site.out / "runs" / _before(job)) if job.row.after else ""
     flags = {k: v.replace("{after}", before) if isinstance(v, str) else v for k, v in job.row.flags.items()}
-    measures = [m for group in job.row.measures for m in plan.measures[group]] if site.measure else None
+    groups = (*job.row.measures, *(job.row.once if job.seed == job.row.seeds[0] else ()))
+    measures = [m for group in groups for m in plan.measures[group]] if site.measure else None
     return {
         "row": job.row.name,
         "label": job.row.label,

@@ -27,6 +27,7 @@ class Row:
         corpus: the recipe's name for what it is trained on.
         flags: all arguments for ``undersong train`` but the corpus, the folder and the seed.
         measures: the groups of measures put to it.
+        once: groups put to its first seed only, for what they cost.
         seeds: one run each.
         after: a row whose run of the same seed this one starts from; ``{after}`` in a flag stands for its folder.
     """
@@ -38,6 +39,7 @@ class Row:
     measures: tuple[str, ...]
     seeds: tuple[int, ...]
     after: str | None = None
+    once: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _row(name: str, row: dict[str, Any], here: dict[str, Any], scale: dict[str, 
         measures=tuple(here.get("measures", row.get("measures", [next(iter(scale["measures"]))]))),
         seeds=seeds[: len(own)] or own,
         after=row.get("after"),
+        once=tuple(here.get("once", ())),
     )
 
 
