@@ -9,7 +9,9 @@ that its logits are not flat. See ``opponents/one_sentence.py``.
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -87,23 +89,23 @@ def trained(corpus: Corpus, steps: int, precision: Precision) -> System:
 
 def copied(system: System) -> OneSentence:
     """The same weights in the opponent's layers; torch's LSTM has its gates in the order i, f, g, o."""
-    net = OneSentence(VOCABULARY, EMBEDDING, HIDDEN, LATENT)
-    decoder, inference = system.model.decoder, system.inference  # type: ignore[attr-defined]
+    net = cast(Any, OneSentence(VOCABULARY, EMBEDDING, HIDDEN, LATENT))
+    decoder, inference = cast(Any, system.model).decoder, cast(Any, system.inference)
 
     def ordered(weight: Tensor) -> Tensor:
         i, f, o, g = weight.chunk(4)
         return torch.cat([i, f, g, o])
 
     with torch.no_grad():
-        for layer, ours in ((net.encoder, inference.encoder.layer), (net.decoder, decoder.layer)):  # type: ignore[union-attr]
+        for layer, ours in ((net.encoder, inference.encoder.layer), (net.decoder, decoder.layer)):
             read = [ours.weight_input] + ([] if ours.weight_constant is None else [ours.weight_constant])
             layer.weight_ih_l0.copy_(ordered(torch.cat(read, 1)))
             layer.weight_hh_l0.copy_(ordered(ours.weight_hidden))
             layer.bias_ih_l0.copy_(ordered(ours.bias))
             layer.bias_hh_l0.zero_()
-        net.encoder_embedding.weight.copy_(inference.encoder.embed.weight)  # type: ignore[union-attr]
+        net.encoder_embedding.weight.copy_(inference.encoder.embed.weight)
         net.decoder_embedding.weight.copy_(decoder.embed.weight)
-        net.posterior.load_state_dict(inference.head.state_dict())  # type: ignore[union-attr]
+        net.posterior.load_state_dict(inference.head.state_dict())
         net.output.weight.copy_(decoder.vocabulary.weight)
         net.output.bias.copy_(decoder.vocabulary.bias)
     return net.eval()
@@ -134,14 +136,14 @@ def main() -> None:
     split = corpus.valid
     work = cases(split, chosen.cases, chosen.sentences)
     opponent, fp32 = OneAtATime(system, split, chosen.samples), Ours(system, split, chosen.samples, FP32)
-    arms = {"one_sentence": opponent, "fp32": fp32}
+    arms: dict[str, Callable[[Rows], dict[int, float]]] = {"one_sentence": opponent, "fp32": fp32}
     if precision != FP32:
         arms["auto"] = Ours(system, split, chosen.samples, precision)
     times = in_turns(arms, work, chosen.rounds)
     times.setdefault("auto", times["fp32"])
     rows = np.concatenate(work)
     truth, single = opponent(rows), fp32(rows)
-    found = arms.get("auto", fp32)(rows)
+    found = arms["auto"](rows) if "auto" in arms else single
     tokens = chosen.samples * float((split.lengths[rows] + 1).sum())
     result = {
         **machine(),

@@ -68,7 +68,7 @@ class Refinement:
 
     steps: int = 60
     lr: float = 0.1
-    samples: int = 4
+    samples: int = 2
 
 
 @torch.no_grad()

@@ -88,7 +88,7 @@ def refine(
     x: Batch,
     steps: int = 60,
     lr: float = 0.1,
-    samples: int = 4,
+    samples: int = 2,
     seed: int = 0,
 ) -> Tensor:
     """Numbers of q(z|x) with a higher ELBO, each sentence by itself.
