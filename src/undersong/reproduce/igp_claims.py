@@ -3,7 +3,7 @@
 Theorem 1 is a test (``tests/reproduce/test_theorem.py``), not a measurement. Knows nothing of how figures come about.
 """
 
-from undersong.reproduce.claims import Claim, larger_gap, less, more, ordered, within
+from undersong.reproduce.claims import Claim, below, larger_gap, less, more, ordered, within
 
 BY_RATE = (("dgp-5", "igp-5"), ("dgp-10", "igp-10"), ("dgp-15", "igp-15"), ("dbpedia-dgp", "dbpedia-igp"))
 BY_BETA = (("beta-1-dgp", "beta-1-igp"), ("beta-0.4-dgp", "beta-0.4-igp"), ("beta-0.2-dgp", "beta-0.2-igp"))
@@ -141,6 +141,17 @@ CLAIMS = (
         "Completing a sentence of which a quarter is given, the isotropic posterior recovers the class more often.",
         "two examples",
         tuple(more(igp, dgp, "imputation_class_kept", 3) for dgp, igp in PAIRS),
+    ),
+    Claim(
+        "rates",
+        "section 5.1",
+        "H - D <= I(x, z) <= R: the mutual information lies between entropy less distortion and the rate.",
+        "a theorem",
+        tuple(
+            below(row, low, high)
+            for row in ("dgp-15", "igp-15", "beta-0.2-dgp", "beta-0.2-igp")
+            for low, high in (("information_lower", "information"), ("information", "rate"))
+        ),
     ),
     Claim(
         "posterior shape",
