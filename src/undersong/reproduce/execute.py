@@ -142,6 +142,7 @@ def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:
         "figures": str(site.figures(job)),
         "threads": site.threads,
         "flags": flags,
+        "recipe": dict(job.row.flags),
         "measures": measures,
         "evaluate": dict(plan.evaluate),
         "subject": dict(plan.subject),

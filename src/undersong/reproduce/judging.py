@@ -61,7 +61,7 @@ class Sheet:
     def __init__(self, order: dict[str, Any]):
         self.path = Path(order["figures"])
         self.about: dict[str, Any] = {}
-        self.head = {key: order[key] for key in ("row", "label", "seed", "flags")}
+        self.head = {"row": order["row"], "label": order["label"], "seed": order["seed"], "train": order["recipe"]}
         self.answers: list[dict[str, Any]] = []
         if self.path.exists():
             self.answers = json.loads(self.path.read_text(encoding="utf-8"))["answers"]

@@ -77,7 +77,7 @@ COLUMNS = {
 
 def write(out: Path, plan: Plan, measured: Measured, decisions: Sequence[Decision], drawn: Sequence[Drawn]) -> None:
     """``report.html``, ``table.json``, ``report.md`` and ``figures/`` in the reproduction's folder."""
-    tables, claims = figure_tables(plan, measured), claims_table(decisions)
+    tables, claims = figure_tables(plan, measured), claims_table(decisions, plan.scale != "quick")
     for one in drawn:
         one.write(out / "figures")
     sections = [
@@ -104,15 +104,15 @@ def _opening(plan: Plan) -> list[Block]:
     return [*(Notice(text, warning=True) for text in _banner(plan)), *notes]
 
 
-def claims_table(decisions: Sequence[Decision]) -> Table:
-    """A line for each claim."""
+def claims_table(decisions: Sequence[Decision], evidence: bool = True) -> Table:
+    """A line for each claim; what is no evidence gets no verdict."""
     rows = tuple(
         (
             Cell(decision.claim.text),
             Cell(decision.claim.where),
             Cell(decision.claim.paper),
             Cell(" · ".join(finding.said for finding in decision.findings)),
-            Cell(decision.verdict),
+            Cell(decision.verdict if evidence else "no evidence"),
         )
         for decision in decisions
     )
