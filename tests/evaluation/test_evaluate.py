@@ -57,7 +57,7 @@ def test_the_figures_of_a_vae_hang_together(run: Run) -> None:
     assert f["objective"] == pytest.approx(-2 * f["reconstruction"] - f["kl"])
     assert f["nll_is_refined"] is True
     assert f["nll_is_marked"] is True  # thirty samples cannot be fifty effective ones
-    assert f["autogen_generation"] == -f["nll_is"]
+    assert f["autogen_generation"] == -f["nll_is"] > f["elbo_subset"] - 0.5
     assert f["autogen_reconstruction"] > f["autogen_generation"]
     assert "end of sentence" in f["event"]
     assert f["precision"] == "fp32"

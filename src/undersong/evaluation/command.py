@@ -119,7 +119,7 @@ def _of_sampled(figures: Figures) -> str:
     said = [f"{figures['nll_is_sentences']:,} sentences, {figures['samples']:,} samples each"]
     said += [] if error is None else [f"± {error:.3f} (s.e. of sampling z)"]
     said += ["posterior refined first"] if figures["nll_is_refined"] else []
-    return ", ".join(said)
+    return ", ".join(said) + f"; their ELBO is {figures['elbo_subset']:.2f}"
 
 
 def _effective(figures: Figures) -> str:
@@ -136,7 +136,7 @@ LINES = (
     ("nll_is", "-log p(x), importance sampled", _of_sampled),
     ("nll_is_ess", "effective samples", _effective),
     ("ppl_elbo", "perplexity, a token, from the ELBO", lambda f: "an upper bound"),
-    ("ppl_is", "perplexity, a token, importance sampled", _of_sampled),
+    ("ppl_is", "perplexity, a token, importance sampled", lambda f: "of the same sentences as -log p(x)"),
     ("autogen_generation", "AutoGen's generation, log p(x)", _nothing),
     ("autogen_reconstruction", "AutoGen's reconstruction, log p(x'=x|x)", _nothing),
     ("active_units", "active units", lambda f: "variance of the posterior mean above 0.01"),

@@ -81,6 +81,7 @@ def judge(
         rows = fixed_subset(split, subset)
         sampled = likelihood(system, split, rows, samples, seed, refinement if refined else None)
     figures = {**_bounds(system, scores), **_latent(system, scores), **_exact(scores), **_sampled(sampled)}
+    figures |= {"elbo_subset": _elbo_of(scores, sampled)}
     figures |= {"nll_is_refined": refined if sampled else None, "samples": samples, "seed": seed}
     figures |= {"sentences": len(scores.rows), "tokens": int(scores.tokens.sum())}
     if scores.exact is not None:  # every importance weight of an exact posterior is p(x)
@@ -178,6 +179,15 @@ def _sampled(found: Likelihood | None) -> Figures:
         "autogen_generation": float(found.log_p.mean()),
         "autogen_reconstruction": float(found.reconstruction.mean()),
     }
+
+
+def _elbo_of(scores: Scores, sampled: Likelihood | None) -> float | None:
+    """The ELBO of the sentences whose likelihood was sampled: what that likelihood may be set against."""
+    d = scores.draw
+    if sampled is None or d is None:
+        return None
+    chosen = torch.from_numpy(np.isin(scores.rows, sampled.rows)).to(d.log_px.device)
+    return float((d.mean(d.log_px) - d.kl)[chosen].double().mean())
 
 
 def perplexity(nats: float, tokens: np.ndarray) -> float:
