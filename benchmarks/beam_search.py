@@ -51,7 +51,7 @@ class Ours:
 
     def __call__(self, z: Tensor) -> Found:
         set_precision(self.system, self.precision)
-        found: list[Hypothesis] = Beam(WIDTH)(self.system.model.decoder, z, LIMIT)  # type: ignore[arg-type, union-attr]
+        found: list[Hypothesis] = Beam(WIDTH)(self.system.model.decoder, z, LIMIT)  # type: ignore[attr-defined, arg-type, union-attr]
         return [(h.words, h.log_prob) for h in found]
 
 
@@ -60,7 +60,7 @@ class Usual:
 
     def __init__(self, system: System, dtype: torch.dtype) -> None:
         self.net, self.dtype = OneByOne(VOCABULARY, EMBEDDING, HIDDEN, LATENT).eval(), dtype
-        ours = system.model.decoder
+        ours = system.model.decoder  # type: ignore[attr-defined]
         assert isinstance(ours, RecurrentDecoder)
         assert ours.layer.weight_constant is not None
         order = (

@@ -84,12 +84,12 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
     parameters = inspect.signature(function).parameters.values()
     flags = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
     lists = {p.name: p for p in parameters if p.name not in flags and get_origin(p.annotation) is list}
-    words = {p.name for p in parameters} - flags - set(lists)
+    words = {p.name for p in parameters} - flags - lists.keys()
     switches = {p.name for p in parameters if p.annotation is bool}
-    parser.add_function_arguments(function, as_group=False, as_positional=True, skip=flags | set(lists))
+    parser.add_function_arguments(function, as_group=False, as_positional=True, skip={*flags, *lists})
     for key, parameter in lists.items():  # several words on the command line are one list
         parser.add_argument(key, nargs="*", type=get_args(parameter.annotation)[0])
-    parser.add_function_arguments(function, as_group=False, skip=words | set(lists))
+    parser.add_function_arguments(function, as_group=False, skip={*words, *lists})
     for action in parser._actions:
         if action.dest in switches:  # --force alone says true
             action.nargs, action.const = "?", True

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.house.source import ROOT
 
-from undersong.data.corpora.wordnet import _places
+from undersong.data.corpora.wordnet import _environment, _system
 
 TOOLS = [
     "sh",
@@ -158,7 +158,7 @@ def test_the_package_looks_wherever_the_setup_does() -> None:
     script = (ROOT / "tools" / "wordnet.sh").read_text(encoding="utf-8")
     listed = script.split("${WORDNET_PLACES-")[1].split("}")[0].split()
     assert len(listed) > 4
-    assert {Path(place) for place in listed} | {Path(sys.prefix) / "share" / "wordnet"} <= set(_places())
+    assert {Path(place) for place in listed} | {Path(sys.prefix) / "share" / "wordnet"} <= {*_system(), *_environment()}
 
 
 @pytest.mark.parametrize("who", ["root", "sudo"])
