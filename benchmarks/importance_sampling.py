@@ -44,11 +44,12 @@ class Ours:
 
     def __init__(self, system: System, split: Split, samples: int, precision: Precision) -> None:
         self.system, self.split, self.samples, self.precision = system, split, samples, precision
+        self.found: dict[int, float] = {}  # nats, by row
 
-    def __call__(self, rows: Rows) -> dict[int, float]:
+    def __call__(self, rows: Rows) -> None:
         with using(self.system, self.precision):
             found = likelihood(self.system, self.split, rows, self.samples)
-        return dict(zip(found.rows.tolist(), (-found.log_p).tolist(), strict=True))
+        self.found |= dict(zip(found.rows.tolist(), (-found.log_p).tolist(), strict=True))
 
 
 class OneAtATime:
@@ -57,13 +58,12 @@ class OneAtATime:
     def __init__(self, system: System, split: Split, samples: int) -> None:
         self.split, self.samples = split, samples
         self.net = copied(system)
+        self.found: dict[int, float] = {}
 
-    def __call__(self, rows: Rows) -> dict[int, float]:
-        found = {}
+    def __call__(self, rows: Rows) -> None:
         for row in rows.tolist():
             x = self.split.batch([row])
-            found[row] = self.net.nll(x.tokens[0], x.inputs[0], x.targets[0], self.noise(x.index))
-        return found
+            self.found[row] = self.net.nll(x.tokens[0], x.inputs[0], x.targets[0], self.noise(x.index))
 
     def noise(self, index: Tensor) -> Tensor:
         """The noise that undersong draws for a sentence: [S, D]."""
@@ -136,23 +136,19 @@ def main() -> None:
     split = corpus.valid
     work = cases(split, chosen.cases, chosen.sentences)
     opponent, fp32 = OneAtATime(system, split, chosen.samples), Ours(system, split, chosen.samples, FP32)
-    arms: dict[str, Callable[[Rows], dict[int, float]]] = {"one_sentence": opponent, "fp32": fp32}
-    if precision != FP32:
-        arms["auto"] = Ours(system, split, chosen.samples, precision)
+    ours = Ours(system, split, chosen.samples, precision) if precision != FP32 else fp32
+    arms: dict[str, Callable[[Rows], None]] = {"one_sentence": opponent, "fp32": fp32, "auto": ours}
     times = in_turns(arms, work, chosen.rounds)
-    times.setdefault("auto", times["fp32"])
-    rows = np.concatenate(work)
-    truth, single = opponent(rows), fp32(rows)
-    found = arms["auto"](rows) if "auto" in arms else single
+    rows, truth = np.concatenate(work), opponent.found
     tokens = chosen.samples * float((split.lengths[rows] + 1).sum())
     result = {
         **machine(),
         "precision": precision.name,
         "ratio": float(np.median(np.array(times["one_sentence"]) / times["auto"])),
         "ratio_fp32": float(np.median(np.array(times["one_sentence"]) / times["fp32"])),
-        "difference_nats": float(np.mean([abs(found[row] - truth[row]) for row in truth])),
-        "difference_nats_worst": max(abs(found[row] - truth[row]) for row in truth),
-        "difference_nats_fp32": float(np.mean([abs(single[row] - truth[row]) for row in truth])),
+        "difference_nats": float(np.mean([abs(ours.found[row] - truth[row]) for row in truth])),
+        "difference_nats_worst": max(abs(ours.found[row] - truth[row]) for row in truth),
+        "difference_nats_fp32": float(np.mean([abs(fp32.found[row] - truth[row]) for row in truth])),
         "nll": float(np.mean(list(truth.values()))),
         "samples": chosen.samples,
         "sentences": len(rows),
