@@ -97,7 +97,7 @@ def test_dropping_hopeless_hypotheses_changes_nothing(penalty: float, monkeypatc
     assert Beam(3, penalty)(decoder, z, 10) == quick
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=str)
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda made: getattr(made, "__name__", type(made).__name__))
 def test_log_prob_is_the_models_own(search: Search) -> None:
     torch.manual_seed(0)
     decoder, z = RecurrentDecoder(30, 2, embedding=8, hidden=16), latents(6)
@@ -110,7 +110,7 @@ def test_log_prob_is_the_models_own(search: Search) -> None:
 
 
 @pytest.mark.parametrize("layer", [None, GRU])
-@pytest.mark.parametrize("search", SEARCHES, ids=str)
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda made: getattr(made, "__name__", type(made).__name__))
 def test_a_sentence_does_not_depend_on_its_batch(search: Search, layer: type | None) -> None:
     torch.manual_seed(1)
     decoder = RecurrentDecoder(40, 2, embedding=8, hidden=16, **({"layer": layer} if layer else {}))
@@ -121,7 +121,7 @@ def test_a_sentence_does_not_depend_on_its_batch(search: Search, layer: type | N
     assert [h.words for h in together] == [h.words for h in alone] == [h.words for h in backwards]
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=str)
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda made: getattr(made, "__name__", type(made).__name__))
 def test_given_words_blanks_and_ends_are_kept(search: Search) -> None:
     decoder, z = TableDecoder(12, 2), latents(80)
     fixed = torch.tensor([[5, BLANK, 6, BLANK, EOS, FREE]]).expand(80, -1).clone()
@@ -143,7 +143,7 @@ def test_blanks_are_filled_with_the_best_word() -> None:
         assert hypothesis.words == options[int(log_probs(decoder, one, options).argmax())]
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=str)
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda made: getattr(made, "__name__", type(made).__name__))
 def test_special_words_and_the_longest_length(search: Search) -> None:
     decoder, z = TableDecoder(8, 2, sharpness=0.5, ending=-4.0), latents(200)
     found = search(decoder, z, 4)

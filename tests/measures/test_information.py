@@ -35,7 +35,7 @@ def test_it_is_that_of_a_gaussian_channel(dim: int, within: float) -> None:
 def test_sentences_far_apart_sit_at_the_cap() -> None:
     posteriors, z = planted(500, 8, within=0.001)
     assert float(mutual_information(posteriors, z).mean()) == pytest.approx(cap(500), abs=1e-6)
-    assert float(mutual_information(posteriors, z).max()) <= cap(500) + 1e-9
+    assert float(mutual_information(posteriors, z).max()) <= cap(500) + 1e-6  # rounding alone
     assert cap(500) == math.log(500)
 
 

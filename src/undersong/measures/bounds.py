@@ -38,7 +38,7 @@ def iwae(log_w: Tensor, k: int) -> Tensor:
 
     >>> log_w = torch.tensor([[0.0], [-2.0], [-4.0]])
     >>> [round(float(iwae(log_w, k)), 3) for k in (1, 2, 3)]
-    [-2.0, -1.342, -0.956]
+    [-2.0, -1.269, -0.956]
     """
     samples = log_w.shape[0]
     if not 1 <= k <= samples:
