@@ -24,6 +24,7 @@ from undersong.decoding import interpolate, reconstruct, sample
 from undersong.errors import UserError
 from undersong.evaluation import evaluate
 from undersong.learning import Run
+from undersong.nets.precision import resolve
 from undersong.report import compare
 
 _OBJECTIVES = {"vae": ["--objective=ELBO"], "autogen": ["--objective=AutoGen", "--objective.m=1"]}
@@ -94,22 +95,24 @@ def _corpus(folder: Path, vocabulary: int, console: Console) -> Corpus:
 def _trained(corpus: Corpus, out: Path, epochs: int, seed: int, console: Console) -> list[Run]:
     """Both models at once, each on a core of its own: for nets of this size, faster than two cores for each."""
     console.rule("Training a VAE and an AutoGen model of the same size, side by side")
+    precision = resolve("auto").name  # asked once: the two must differ in nothing but the objective
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _train(name, corpus, out / name, epochs, seed, console), _OBJECTIVES))
+        list(pool.map(lambda name: _train(name, corpus, out / name, epochs, seed, precision, console), _OBJECTIVES))
     return [Run.load(out / name) for name in _OBJECTIVES]
 
 
-def _train(name: str, corpus: Corpus, out: Path, epochs: int, seed: int, console: Console) -> None:
+def _train(name: str, corpus: Corpus, out: Path, epochs: int, seed: int, precision: str, console: Console) -> None:
     """``undersong train`` in a process of its own; what it says is shown under the model's name."""
     steps = epochs * math.ceil(len(corpus.train) / _SENTENCES)
     command = [sys.executable, "-m", "undersong.cli", "train", str(corpus.folder), f"--out={out}", *_FLAGS]
-    command += [*_OBJECTIVES[name], f"--epochs={epochs}", f"--seeds=[{seed}]", f"--validation_steps={steps // 10}"]
-    command += ["--resume"] if out.exists() else []
+    command += [*_OBJECTIVES[name], f"--epochs={epochs}", f"--seeds=[{seed}]"]
+    command += [f"--validation_steps={steps // 10}"]
+    command += ["--resume"] if out.exists() else [f"--precision={precision}"]
     last = "it said nothing"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
         for line in child.stderr or ():
             last = line.rstrip()
-            console.print(f"{name:>8}  {last}", markup=False, highlight=False)
+            console.print(f"{name:>8}  {last}", markup=False, highlight=False, soft_wrap=True)
     if child.returncode:
         raise UserError(f"Training {name} stopped: {last}")
 
