@@ -57,12 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"undersong {words[0]}: {error.filename or 'a file'}: {error.strerror}.", file=sys.stderr)
+        return 2
 
 
 def _run(name: str, words: list[str]) -> int:
     function = _function(name)
     parser = command_parser(function, name)
-    chosen = parser.parse_args([_underscored(word) for word in words])
+    switches = {p.name for p in inspect.signature(function).parameters.values() if p.annotation is bool}
+    chosen = parser.parse_args(_flags_first(words, switches))
     made = parser.instantiate(chosen)
     arguments = {key: made[key] for key in inspect.signature(function).parameters}
     result = function(**arguments)
@@ -85,23 +89,45 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
     flags = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
     lists = {p.name: p for p in parameters if p.name not in flags and get_origin(p.annotation) is list}
     words = {p.name for p in parameters} - flags - lists.keys()
-    switches = {p.name for p in parameters if p.annotation is bool}
     parser.add_function_arguments(function, as_group=False, as_positional=True, skip={*flags, *lists})
     for key, parameter in lists.items():  # several words on the command line are one list
         parser.add_argument(key, nargs="*", type=get_args(parameter.annotation)[0])
     parser.add_function_arguments(function, as_group=False, skip={*words, *lists})
-    for action in parser._actions:
-        if action.dest in switches:  # --force alone says true
-            action.nargs, action.const = "?", True
     objects = {p.name: describe(p.default) for p in parameters if _is_object(p.default)}
     parser.set_defaults(objects)
     return parser
 
 
-def _underscored(word: str) -> str:
-    """``--text-column`` is the parameter text_column."""
-    option, equals, value = word.partition("=")
-    return option[:2] + option[2:].replace("-", "_") + equals + value if option.startswith("--") else word
+def _flags_first(words: list[str], switches: set[str]) -> list[str]:
+    """Flags before words, in whatever order they were typed, so that a sentence may follow any flag.
+
+    A switch alone says true (``--force``); ``--text-column`` is the parameter text_column; after ``--`` all are words.
+    """
+    flags: list[str] = []
+    plain: list[str] = []
+    rest = iter(words)
+    held: str | None = None  # a word looked at and not yet read
+    while (word := held if held is not None else next(rest, None)) is not None:
+        held = None
+        if word == "--":
+            plain += rest
+        elif word == "-h":
+            flags.append("--help")
+        elif not word.startswith("--"):
+            plain.append(word)
+        else:
+            option, equals, value = word.partition("=")
+            option = "--" + option[2:].replace("-", "_")
+            if equals or option in ("--help", "--print_config"):
+                flags.append(option + equals + value)
+            elif option[2:] in switches:
+                held = next(rest, None)
+                said, held = (held, None) if held in ("true", "false") else ("true", held)
+                flags.append(f"{option}={said}")
+            else:
+                value_word = next(rest, None)
+                flags += [option] if value_word is None else [option, value_word]
+    return [*flags, *(["--", *plain] if plain else [])]
 
 
 def _is_object(default: Any) -> bool:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from undersong.nets.precision import BF16, FP32, PLAIN, Precision, using
+from undersong.nets.precision import BF16, FP32, PLAIN, Precision, set_precision, using
 from undersong.nets.recurrent import GRU, LSTM, Recurrent
 
 B, T, I, H, C = 5, 6, 4, 8, 3  # noqa: E741
@@ -22,7 +22,8 @@ def pair(kind: type[Recurrent], precision: Precision = FP32) -> tuple[Recurrent,
     """Ours and torch's with the same weights; torch's reads [input; constant]."""
     torch.manual_seed(0)
     theirs = {LSTM: nn.LSTM, GRU: nn.GRU}[kind](I + C, H, batch_first=True)
-    ours = kind(I, H, C, precision)
+    ours = kind(I, H, C)
+    set_precision(ours, precision)
     with torch.no_grad():
         ours.weight_input.copy_(reordered(kind, theirs.weight_ih_l0[:, :I]))
         ours.weight_constant.copy_(reordered(kind, theirs.weight_ih_l0[:, I:]))  # type: ignore[union-attr]

@@ -28,15 +28,15 @@ class Recurrent(nn.Module, ABC):
         input: size I of what is read at each step.
         width: size H of the hidden state.
         constant: size C of what is read at every step alike; 0 for none.
-        precision: see ``nets.precision``.
     """
 
     gates: int  # blocks of H rows in the weights
     num_states: int  # tensors in a state; the first is the hidden state h
 
-    def __init__(self, input: int, width: int, constant: int = 0, precision: Precision = FP32) -> None:
+    def __init__(self, input: int, width: int, constant: int = 0) -> None:
         super().__init__()
-        self.width, self.precision = width, precision
+        self.width = width
+        self.precision: Precision = FP32  # see nets.precision; a run's choice, not the layer's
         rows = self.gates * width
         bound = width**-0.5
         self.weight_input = nn.Parameter(torch.empty(rows, input).uniform_(-bound, bound))
@@ -139,8 +139,8 @@ class GRU(Recurrent):
 
     gates, num_states = 3, 1
 
-    def __init__(self, input: int, width: int, constant: int = 0, precision: Precision = FP32) -> None:
-        super().__init__(input, width, constant, precision)
+    def __init__(self, input: int, width: int, constant: int = 0) -> None:
+        super().__init__(input, width, constant)
         self.bias_hidden = nn.Parameter(torch.zeros(width))
 
     def cell(self, read: Tensor, state: State) -> State:

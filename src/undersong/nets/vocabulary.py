@@ -22,16 +22,15 @@ class Vocabulary(nn.Module):
         vocab: number of words V.
         width: size H of a hidden state.
         weight: the [V, H] matrix to share (tied embeddings); None for one of its own.
-        precision: see ``nets.precision``.
 
     >>> layer = Vocabulary(50, 8)
     >>> layer.log_prob(torch.zeros(3, 8), torch.tensor([4, 5, 6])).exp()
     tensor([0.0200, 0.0200, 0.0200], grad_fn=...)
     """
 
-    def __init__(self, vocab: int, width: int, weight: nn.Parameter | None = None, precision: Precision = FP32) -> None:
+    def __init__(self, vocab: int, width: int, weight: nn.Parameter | None = None) -> None:
         super().__init__()
-        self.precision = precision
+        self.precision: Precision = FP32  # see nets.precision; a run's choice, not the layer's
         self.weight = nn.Parameter(torch.empty(vocab, width)) if weight is None else weight
         self.bias = nn.Parameter(torch.zeros(vocab))
         if weight is None:

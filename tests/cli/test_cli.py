@@ -1,0 +1,95 @@
+"""The command line: signatures as flags, words in any order, errors in one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from undersong import cli
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What a command of every kind of argument was called with."""
+    seen = {}
+
+    def command(
+        run: Path,
+        sentences: list[str],
+        *,
+        search: str = "beam",
+        top_p: float = 1.0,
+        json: bool = False,
+        out: Path = Path(),
+    ) -> None:
+        """Try it."""
+        seen.update(run=run, sentences=sentences, search=search, top_p=top_p, json=json, out=out)
+
+    monkeypatch.setitem(cli.COMMANDS, "try", ("tests:try", "try it"))
+    monkeypatch.setattr(cli, "_function", lambda name: command)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["RUN", "a b", "--c", "--json", "--search", "greedy", "--top-p=0.5"],
+        ["RUN", "--search", "greedy", "a b", "--top-p", "0.5", "--json"],
+        ["--json", "RUN", "--top_p", "0.5", "--search=greedy", "a b"],
+        ["--json", "true", "--search", "greedy", "--top-p", "0.5", "--", "RUN", "a b"],
+    ],
+)
+def test_flags_may_stand_anywhere_and_switches_alone_say_true(called, words, capsys):
+    words = [w for w in words if w != "--c"]
+    assert cli.main(["try", *words]) == 0, capsys.readouterr().err
+    assert called == {
+        "run": Path("RUN"),
+        "sentences": ["a b"],
+        "search": "greedy",
+        "top_p": 0.5,
+        "json": True,
+        "out": Path(),
+    }
+
+
+def test_a_sentence_may_look_like_a_flag_after_two_dashes(called):
+    assert cli.main(["try", "RUN", "--json", "--", "--not-a-flag", "-0.5"]) == 0
+    assert called["sentences"] == ["--not-a-flag", "-0.5"]
+
+
+def test_an_unknown_command_and_an_unknown_flag_are_refused(called, capsys):
+    assert cli.main(["trian"]) == 2
+    assert "no command 'trian'" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["try", "RUN", "x", "--serach", "beam"])
+    assert stopped.value.code == 2
+
+
+def test_a_files_trouble_is_one_sentence(monkeypatch, capsys):
+    def command(run: Path) -> None:
+        """Open it."""
+        (run / "nothing").read_text()
+
+    monkeypatch.setitem(cli.COMMANDS, "try", ("tests:try", "try it"))
+    monkeypatch.setattr(cli, "_function", lambda name: command)
+    assert cli.main(["try", "nowhere"]) == 2
+    assert capsys.readouterr().err == f"undersong try: {Path('nowhere/nothing')}: No such file or directory.\n"
+
+
+def test_prepare_and_compare_are_typed_as_the_readme_says(tmp_path, capsys):
+    lines = tmp_path / "lines.csv"
+    lines.write_text("kind,said\n" + "".join(f"{i % 2},the cat number {i} sat down there\n" for i in range(300)))
+    out = tmp_path / "corpus"
+    words = ["prepare", str(lines), "--out", str(out), "--text-column", "said", "--label-column", "kind"]
+    assert cli.main(words) == 0
+    assert (out / "corpus.json").exists()
+    assert cli.main(words) == 2
+    assert "--force" in capsys.readouterr().err
+    assert cli.main([*words[:1], "--force", *words[1:]]) == 0
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_every_command_has_help(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([name, "--help"])
+    assert stopped.value.code == 0
+    assert "usage: undersong" in capsys.readouterr().out
