@@ -58,7 +58,7 @@ _ROWS = {
 def demo(
     *,
     out: Path = Path("demo"),
-    epochs: int = 4,
+    epochs: int = 3,
     vocabulary: int = 5000,
     seed: int = 0,
 ) -> None:
@@ -74,6 +74,7 @@ def demo(
     """
     console = Console()
     started = time.monotonic()
+    _remember(out / "demo.json", {"epochs": epochs, "vocabulary": vocabulary, "seed": seed})
     corpus = _corpus(out / "corpus", vocabulary, console)
     runs = _trained(corpus, out, epochs, seed, console)
     figures = [_judged(run, console) for run in runs]
@@ -83,6 +84,16 @@ def demo(
     compare([run.path for run in runs], out=report)
     minutes = (time.monotonic() - started) / 60
     console.print(f"\n[bold]{report}[/bold] has all of this and more. This call took {minutes:.1f} minutes.")
+
+
+def _remember(path: Path, asked: dict[str, int]) -> None:
+    """What a folder shows is what was asked for when it was begun."""
+    if path.exists():
+        if (before := json.loads(path.read_text())) != asked:
+            raise UserError(f"{path.parent} holds a demo of {before}, not of {asked}: choose another --out.")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asked) + "\n")
 
 
 def _corpus(folder: Path, vocabulary: int, console: Console) -> Corpus:
