@@ -20,7 +20,7 @@ from rich.table import Table
 
 from undersong.data import Corpus
 from undersong.data.prepare import prepare
-from undersong.decoding import interpolate, reconstruct, sample
+from undersong.decoding import Beam, interpolate, reconstruct, sample
 from undersong.errors import UserError
 from undersong.evaluation import evaluate
 from undersong.learning import Run
@@ -43,6 +43,7 @@ _FLAGS = [
     f"--sentences={_SENTENCES}",
     "--threads=1",
 ]
+_SEARCH = Beam(length_penalty=1.0)
 _ROWS = {
     "elbo": "ELBO, nats",
     "reconstruction": "reconstruction (distortion), nats",
@@ -81,7 +82,7 @@ def demo(
     _show_figures(console, runs, figures)
     _show_sentences(console, runs, corpus, seed)
     report = out / "report.html"
-    compare([run.path for run in runs], out=report)
+    compare([run.path for run in runs], out=report, search=_SEARCH)
     minutes = (time.monotonic() - started) / 60
     console.print(f"\n[bold]{report}[/bold] has all of this and more. This call took {minutes:.1f} minutes.")
 
@@ -147,18 +148,19 @@ def _show_figures(console: Console, runs: list[Run], figures: list[Mapping[str, 
 
 
 def _show_sentences(console: Console, runs: list[Run], corpus: Corpus, seed: int) -> None:
-    """The first test sentences without unknown words, whatever becomes of them."""
+    """The first test sentences without unknown words, whatever becomes of them; z is the posterior's mean."""
+    console.print("\nThe same sentences, encoded and written again by beam search (known words only):")
     texts = [" ".join(words) for i in range(100) if "<unk>" not in (words := corpus.test.words(i)) and len(words) < 20]
     first = texts[:6]
-    written = [reconstruct(run, first) for run in runs]
+    written = [reconstruct(run, first, _SEARCH, unknown=False) for run in runs]
     for number, text in enumerate(first):
         console.print(f"\n{text}", style="bold", markup=False)
         for run, lines in zip(runs, written, strict=True):
             console.print(f"  {run.name:>8}: {lines[number].text}", markup=False)
     for run in runs:
         console.rule(f"{run.name}: sentences from the prior")
-        for line in sample(run, 5, seed=seed):
+        for line in sample(run, 5, _SEARCH, unknown=False, seed=seed):
             console.print(f"  {line.text}", markup=False)
         console.rule(f"{run.name}: from one sentence to another")
-        for step in interpolate(run, first[0], first[1], steps=8).steps:
+        for step in interpolate(run, first[0], first[1], 8, _SEARCH, unknown=False).steps:
             console.print(f"  {step.text}", markup=False)
