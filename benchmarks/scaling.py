@@ -1,10 +1,19 @@
-"""What does not grow with the corpus: the time to open a store of 10 thousand, 100 thousand and 1 million sentences.
+"""What does not grow with the corpus: the cost of training a token, and the time to open the store.
 
-Opening means opening the folder, mapping the training split and reading one sentence from its end, as any run does
-first. Also printed is the cost a sentence of an epoch's order and batches. ``ratio`` is the time to open the largest
-over the time to open the smallest.
+The cost of a token is that of the measured batches' share of an epoch's order, of reading them from the store and of a
+training step of a small VAE on each, over the words and ends of sentence they hold. The sizes take turns batch by
+batch, with one system for all of them; every round is a new epoch; medians over rounds. It is measured in the process's
+own CPU time with one thread, so that other load on the machine does not count; ``wall_us_a_token`` is the same by the
+clock on the wall. ``data_us_a_token`` is the part of it that is not the training step,
+and ``data_ratio`` its largest over its smallest: the step hides it in ``ratio``.
 
-Run as ``python -m benchmarks.scaling [--json]``.
+``ratio`` is the largest cost a token of any size over the smallest: 1.10 is the most it may be. Opening means opening
+the folder, mapping the training split and reading one sentence from its end, as any run does first;
+``opening_ratio`` is its largest over its smallest time.
+
+Knows nothing of how well the system learns.
+
+Run as ``python -m benchmarks.scaling [--json] [--sizes 10000 100000 1000000] [--batches 30] [--rounds 3]``.
 """
 
 import argparse
@@ -12,17 +21,51 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from benchmarks.common import machine, show
 from undersong.data import Batches, Corpus
 from undersong.data.tokens import Tokenizer
 from undersong.data.writer import SplitWriter
+from undersong.estimators import Pathwise
+from undersong.inference import Amortized
+from undersong.learning import Gradient, System
+from undersong.models import VAE
+from undersong.nets import RecurrentDecoder, RecurrentEncoder
+from undersong.objectives import ELBO
 
 SIZES = (10_000, 100_000, 1_000_000)
-VOCABULARY = 10_000
+VOCABULARY, EMBEDDING, HIDDEN, LATENT = 10_000, 50, 64, 16
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Seconds of CPU time and by the clock on the wall."""
+
+    cpu: float = 0.0
+    wall: float = 0.0
+
+    @staticmethod
+    def now() -> "Clocks":
+        """What both show."""
+        return Clocks(time.process_time(), time.perf_counter())
+
+    def __add__(self, other: "Clocks") -> "Clocks":
+        return Clocks(self.cpu + other.cpu, self.wall + other.wall)
+
+    def __sub__(self, other: "Clocks") -> "Clocks":
+        return Clocks(self.cpu - other.cpu, self.wall - other.wall)
+
+    def __mul__(self, share: float) -> "Clocks":
+        return Clocks(self.cpu * share, self.wall * share)
 
 
 def make_corpus(folder: Path, sentences: int) -> Path:
@@ -50,32 +93,77 @@ def opening(folder: Path) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
-def batching(folder: Path) -> float:
-    """Microseconds a sentence to order an epoch and to make 100 of its batches, spread over what they hold."""
-    train = Corpus.open(folder).train
-    start = time.perf_counter()
-    batches = Batches(train)
-    rows = batches.rows(0)
-    ordered = time.perf_counter() - start
-    start = time.perf_counter()
-    made = sum(len(train.batch(some)) for some in rows[:100])
-    return 1e6 * (ordered / len(train) + (time.perf_counter() - start) / made)
+def learner() -> Gradient:
+    """The small VAE that takes the steps."""
+    torch.manual_seed(0)
+    model = VAE(VOCABULARY, LATENT, partial(RecurrentDecoder, embedding=EMBEDDING, hidden=HIDDEN))
+    inference = Amortized(VOCABULARY, LATENT, partial(RecurrentEncoder, embedding=EMBEDDING, hidden=HIDDEN))
+    return Gradient(System(model, inference, Pathwise(), ELBO()))
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def spread(batches: Batches, rows: Sequence[NDArray[np.int64]], count: int) -> list[NDArray[np.int64]]:
+    """Some of an epoch's batches, from the shortest to the longest and alike at every size of corpus."""
+    ordered = sorted(rows, key=lambda r: float(batches.split.lengths[r].mean()))
+    return [ordered[int(k)] for k in (np.arange(count) + 0.5) / count * len(ordered)]
+
+
+def one_round(learner: Gradient, epochs: Mapping[int, Batches], epoch: int, count: int) -> dict[int, dict[str, float]]:
+    """Microseconds a token at each size: of CPU time, by the wall, and of CPU time without the training step."""
+    data, steps, chosen = {}, dict.fromkeys(epochs, Clocks()), {}
+    for size, batches in epochs.items():
+        started = Clocks.now()
+        rows = batches.rows(epoch)
+        data[size] = (Clocks.now() - started) * (count / len(batches))
+        chosen[size] = spread(batches, rows, count)
+    tokens = dict.fromkeys(epochs, 0)
+    sizes = list(epochs)
+    for k in range(count):
+        for size in sizes[k % len(sizes) :] + sizes[: k % len(sizes)]:  # each is as often the first
+            started = Clocks.now()
+            x = epochs[size].split.batch(chosen[size][k])
+            read = Clocks.now()
+            learner.step(x, epoch * count + k)
+            steps[size] += Clocks.now() - read
+            data[size] += read - started
+            tokens[size] += x.num_targets
+    return {
+        size: {
+            "cost_us_a_token": 1e6 * (data[size] + steps[size]).cpu / tokens[size],
+            "wall_us_a_token": 1e6 * (data[size] + steps[size]).wall / tokens[size],
+            "data_us_a_token": 1e6 * data[size].cpu / tokens[size],
+        }
+        for size in sizes
+    }
+
+
+def widest(values: Mapping[int, float]) -> float:
+    """The largest over the smallest."""
+    return max(values.values()) / min(values.values())
+
+
+def measure(folder: Path, sizes: Sequence[int], count: int, rounds: int) -> dict[str, Any]:
     """All sizes, measured in turns, medians."""
-    corpora = {size: make_corpus(folder / str(size), size) for size in SIZES}
-    opened: dict[int, list[float]] = {size: [] for size in SIZES}
-    batched: dict[int, list[float]] = {size: [] for size in SIZES}
+    corpora = {size: make_corpus(folder / str(size), size) for size in sizes}
+    opened: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in range(7):
         for size, corpus in corpora.items():
             opened[size].append(opening(corpus))
-            batched[size].append(batching(corpus))
-    open_ms = {size: statistics.median(times) for size, times in opened.items()}
+    opening_ms = {size: statistics.median(times) for size, times in opened.items()}
+    epochs = {size: Batches(Corpus.open(corpus).train) for size, corpus in corpora.items()}
+    system = learner()
+    one_round(system, epochs, 0, min(count, 3))  # loads every kernel and makes the optimiser's state
+    found = [one_round(system, epochs, epoch, count) for epoch in range(1, rounds + 1)]
+    costs = {
+        name: {size: statistics.median(costs[size][name] for costs in found) for size in sizes}
+        for name in ("cost_us_a_token", "wall_us_a_token", "data_us_a_token")
+    }
     return {
-        "open_ms": open_ms,
-        "batch_us_a_sentence": {size: statistics.median(times) for size, times in batched.items()},
-        "ratio": open_ms[SIZES[-1]] / open_ms[SIZES[0]],
+        "ratio": widest(costs["cost_us_a_token"]),
+        "ratio_is_of": "CPU time, one thread",
+        **costs,
+        "data_ratio": widest(costs["data_us_a_token"]),
+        "opening_ms": opening_ms,
+        "opening_ratio": widest(opening_ms),
     }
 
 
@@ -83,14 +171,14 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON line")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="sentences of each corpus")
+    parser.add_argument("--batches", type=int, default=30, help="from the shortest to the longest, in each round")
+    parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
+    torch.set_num_threads(1)  # CPU time of several threads would count their waiting for each other
     with tempfile.TemporaryDirectory() as folder:
-        result = {"benchmark": "scaling"} | measure(Path(folder))
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:20} {value}")
+        result = measure(Path(folder), asked.sizes, asked.batches, asked.rounds)
+    show({"benchmark": "scaling"} | machine() | result, asked.json)
 
 
 if __name__ == "__main__":
