@@ -103,6 +103,20 @@ def test_length_bounds_and_reasons(tmp_path: Path) -> None:
     assert corpus.info["skipped"] == {"fewer than 3 words": 1, "more than 4 words": 1, "no words": 2}
 
 
+def test_one_line_says_what_was_prepared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["a b c d e", "a b c d f", "too short", "g", ""]
+    source = str(write(tmp_path / "a.txt", lines))
+    prepare(source, out=tmp_path / "out", splits=(1, 0, 0), vocabulary=9)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "2 train, 0 valid, 0 test sentences; 9 vocabulary entries cover 90.00% of words; "
+        "3 skipped (2 fewer than 5 words; 1 no words)\n"
+    )
+    prepare(source, out=tmp_path / "quiet", splits=(1, 0, 0), show_progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_case_is_kept_if_asked(tmp_path: Path) -> None:
     corpus = prepare(
         str(write(tmp_path / "a.txt", ["The Dog"])), out=tmp_path / "o", min_words=1, splits=(1, 0, 0), lowercase=False

@@ -52,6 +52,12 @@ def table(kind: str) -> bytes:
             return sink.getvalue().to_pybytes()
 
 
+def damaged_parquet() -> bytes:
+    """A parquet file whose footer is whole and whose rows are not."""
+    whole_file = table("parquet")
+    return whole_file[:4] + b"\xff" * 400 + whole_file[404:]
+
+
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 
 
@@ -200,6 +206,8 @@ BAD = {
     "no string": ("a.jsonl", b'{"text": 7}\n', {}, "line 1: the text is int"),
     "ragged csv": ("a.csv", b"text,y\na,b\nc\n", {}, "not a good table"),
     "no parquet": ("a.parquet", b"PAR", {}, "not a parquet file"),
+    "damaged parquet": ("a.parquet", damaged_parquet(), {}, r"a\.parquet is not a good table after row 0"),
+    "deep JSON": ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", {}, r"a\.jsonl, line 1 is not JSON"),
     "cut gzip": ("a.txt.gz", gzip.compress(b"a b c d e\n" * 1000)[:-20], {}, "not a complete gz file"),
     "no gzip": ("a.txt.gz", b"plain text\n", {}, "not a complete gz file"),
     "cut xz": ("a.txt.xz", lzma.compress(b"a b c d e\n" * 1000)[:-20], {}, "not a complete xz file"),

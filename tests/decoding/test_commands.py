@@ -60,6 +60,39 @@ def test_sample_and_interpolate(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(capsys.readouterr().out)[0]["steps"]) == 5
 
 
+def test_interpolate_takes_pairs_from_anywhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--steps", "3", "--search", "greedy"]
+    pairs = [["a dog", "the cat"], ["the old dog", "a cat"]]
+    alone = []
+    for pair in pairs:
+        assert cli.main(["interpolate", "r", *pair, *flags]) == 0
+        alone.append(capsys.readouterr().out)
+    assert alone[0].splitlines()[0] == "a dog"
+    assert alone[0].splitlines()[-1] == "the cat"
+    assert cli.main(["interpolate", "r", *pairs[0], *pairs[1], *flags]) == 0
+    assert capsys.readouterr().out == "".join(alone)
+    type_in(monkeypatch, b"a dog\nthe cat\nthe old dog\na cat\n")
+    assert cli.main(["interpolate", "r", *flags, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [[row["start"], row["end"]] for row in rows] == pairs
+
+
+def test_encode_samples_by_seed_and_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "z.npy"
+    drawn = []
+    for seed in ("0", "0", "1"):
+        words = ["encode", "r", "a dog", "the cat", "--out", str(out), "--posterior", "sample", "--seed", seed]
+        assert cli.main([*words, "--json"]) == 0
+        drawn.append(np.load(out))
+        said = json.loads(capsys.readouterr().out)
+        assert said == {"out": str(out), "sentences": 2, "dimensions": drawn[0].shape[1]}
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).all()
+    assert (drawn[0] != encode(vae(), ["a dog", "the cat"])).all()
+
+
 @pytest.mark.parametrize("ending", ["npy", "parquet"])
 def test_encode_keeps_rows_and_lines_in_step(ending: str, tmp_path: Path) -> None:
     lines = ["the cat barks", "a dog", "the old dog that herds"]
@@ -85,6 +118,7 @@ def test_encode_keeps_rows_and_lines_in_step(ending: str, tmp_path: Path) -> Non
         (["impute", "r", "a", "--file", "-"], "both as arguments and in a file"),
         (["reconstruct", "r", "a", "--width", "0"], "holds nothing"),
         (["sample", "r", "--search", "sample", "--top-p", "2"], "not a share"),
+        (["interpolate", "r", "a", "dog", "cat"], "takes pairs, a start and an end each"),
     ],
 )
 def test_bad_input_is_said_in_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.house.source import PACKAGE, ROOT, name
 
+from undersong import cli
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
@@ -44,6 +46,8 @@ def test_the_commands_on_the_page_exist(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^(?:\$ )?make ([a-z-]+)", shell, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"the Makefile has no target {target}"
+    for command in re.findall(r"^(?:\$ )?(?:\.venv/bin/)?undersong (\w+)", shell, re.MULTILINE):
+        assert command in cli.COMMANDS, f"undersong has no command {command}"
     for module in re.findall(r"python -m (benchmarks\.\w+)", page):
         assert (ROOT / (module.replace(".", "/") + ".py")).exists(), f"there is no {module}"
     for room in re.findall(r"src/undersong/[\w/]+\.py", page):

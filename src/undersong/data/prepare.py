@@ -8,6 +8,7 @@ Knows nothing of models.
 
 import hashlib
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def prepare(
             lacks is taken from its training split.
         skip_invalid: leave out, and count, lines that are not UTF-8 text, instead of stopping at the first.
         force: replace the folder if it holds a corpus.
-        show_progress: draw a progress bar, if standard error is a terminal.
+        show_progress: draw a progress bar, if standard error is a terminal, and say at the end what was prepared.
 
     Returns:
         The corpus, opened.
@@ -120,7 +121,22 @@ def prepare(
         }
         text = json.dumps(info, indent=1, ensure_ascii=False) + "\n"
         (work / "corpus.json").write_text(text, encoding="utf-8")
+    if show_progress:
+        print(_summary(info), file=sys.stderr)
     return Corpus.open(out)
+
+
+def _summary(info: dict[str, Any]) -> str:
+    """One line on a corpus: sentences, share of words in the vocabulary, lines skipped and why."""
+    splits = info["splits"]
+    sizes = ", ".join(f"{splits[name]['sentences']:,} {name}" for name in SPLITS)
+    tokens, unknown = (sum(splits[name][count] for name in SPLITS) for count in ("tokens", "unknown"))
+    reasons = sorted(info["skipped"].items(), key=lambda item: -item[1])
+    why = f" ({'; '.join(f'{count:,} {reason}' for reason, count in reasons)})" if reasons else ""
+    return (
+        f"{sizes} sentences; {info['vocab_size']:,} vocabulary entries cover {1 - unknown / tokens:.2%} of words; "
+        f"{sum(info['skipped'].values()):,} skipped{why}"
+    )
 
 
 class _Tally:

@@ -3,18 +3,20 @@
 Results go to standard output, words outside the vocabulary and progress to standard error. Knows nothing of search.
 """
 
+import json as json_text
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from undersong.decoding import output
-from undersong.decoding.generating import interpolate, sample
+from undersong.decoding.generating import interpolate_all, sample
 from undersong.decoding.given import read
 from undersong.decoding.latent import encode
 from undersong.decoding.options import Writing, with_options
 from undersong.decoding.reading import gather
 from undersong.decoding.rewriting import Rewriting, impute, reconstruct
+from undersong.errors import UserError
 from undersong.learning import Run
 from undersong.nets.precision import resolve, set_precision
 
@@ -95,21 +97,31 @@ def sample_command(run: Path, writing: Writing, n: int = 10) -> int:
 
 @with_options(Writing)
 def interpolate_command(
-    run: Path, start: str, end: str, writing: Writing, steps: int = 10, posterior: Posterior = "mean"
+    run: Path,
+    sentences: list[str],
+    writing: Writing,
+    file: Path | None = None,
+    steps: int = 10,
+    posterior: Posterior = "mean",
 ) -> int:
-    """Write the sentences on the way from one sentence to another.
+    """Write the sentences on the way from one sentence to another, for one pair of sentences or several.
 
     Args:
         run: folder of a trained run.
-        start: the first sentence.
-        end: the last sentence.
+        sentences: a start and an end, then perhaps further pairs; without any they are read from the file or from
+            standard input.
+        file: a text file of one sentence a line; - is standard input.
         steps: how many sentences, both ends included.
         posterior: the ends are the means of q(z|x), or samples of it.
     """
-    found = interpolate(
+    given = gather(sentences, file)
+    if len(given) % 2:
+        raise UserError(
+            f"interpolate takes pairs, a start and an end each: give an even number of sentences, not {len(given)}."
+        )
+    found = interpolate_all(
         _load(run, writing.precision),
-        start,
-        end,
+        list(zip(given[::2], given[1::2], strict=True)),
         steps,
         writing.chosen(),
         posterior == "mean",
@@ -117,27 +129,42 @@ def interpolate_command(
         writing.unknown,
         writing.seed,
     )
-    _warn(found.unknown)
-    print(output.as_json([found]) if writing.json else output.interpolation(found))
+    _warn(word for result in found for word in result.unknown)
+    print(output.as_json(found) if writing.json else "\n".join(map(output.interpolation, found)))
     return 0
 
 
-def encode_command(run: Path, sentences: list[str], *, out: Path, file: Path | None = None) -> int:
-    """Write the latent vectors of sentences, the means of q(z|x), to a file: rows in the order of the input.
+def encode_command(
+    run: Path,
+    sentences: list[str],
+    *,
+    out: Path,
+    file: Path | None = None,
+    posterior: Posterior = "mean",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Write the latent vectors of sentences to a file: rows in the order of the input.
 
     Args:
         run: folder of a trained run.
         sentences: the sentences; without any they are read from the file or from standard input.
         out: a .npy file, or a .parquet file that holds the sentences too.
         file: a text file of one sentence a line; - is standard input.
+        posterior: z is the mean of q(z|x), or a sample of it.
+        seed: of the samples' noise.
+        json: print JSON.
     """
     output.check_ending(out)
     given = gather(sentences, file)
     loaded = _load(run, "fp32")
-    z = encode(loaded, given)
+    z = encode(loaded, given, posterior == "mean", seed)
     _warn(word for source in read(loaded.tokenizer, given) for word in source.unknown)
     output.write_vectors(out, given, z)
-    print(f"{out}: {len(z)} sentences, {z.shape[1]} dimensions")
+    if json:
+        print(json_text.dumps({"out": str(out), "sentences": len(z), "dimensions": z.shape[1]}))
+    else:
+        print(f"{out}: {len(z)} sentences, {z.shape[1]} dimensions")
     return 0
 
 

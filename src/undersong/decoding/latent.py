@@ -36,20 +36,22 @@ class Trained(Protocol):
     def tokenizer(self) -> Tokenizer: ...
 
 
-def encode(run: Trained, sentences: Sequence[str]) -> NDArray[np.float32]:
-    """The means of q(z|x), a row for each sentence in the order given: [N, D].
+def encode(run: Trained, sentences: Sequence[str], posterior_mean: bool = True, seed: int = 0) -> NDArray[np.float32]:
+    """The means of q(z|x), or samples of it, a row for each sentence in the order given: [N, D].
 
     Words outside the vocabulary are read as the unknown word.
 
     Args:
         run: a trained model and its tokenizer.
         sentences: any text.
+        posterior_mean: the means, else a sample for each sentence.
+        seed: of the samples' noise, keyed by the row.
 
     Raises:
         UserError: the model has no latent vector, or a sentence has no words.
     """
     require_latent(run)
-    return posterior(run, read(run.tokenizer, sentences)).cpu().numpy()
+    return posterior(run, read(run.tokenizer, sentences), posterior_mean, seed).cpu().numpy()
 
 
 def require_latent(run: Trained) -> None:

@@ -178,7 +178,7 @@ def _jsonl_block(
 def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str | None, Any]:
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second: objects nested too deeply
         raise UserError(f"{where} is not JSON ({error}): a .jsonl file holds one object a line.") from error
     if not isinstance(found, dict):
         raise UserError(f'{where} holds no JSON object: write each sentence as {{"text": "..."}}.')
@@ -195,11 +195,14 @@ def read_parquet(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator
     with seekable(path) as file:
         try:
             table = papq.ParquetFile(pa.PythonFile(file), memory_map=False)
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError) as error:
             raise UserError(f"{path} is not a parquet file ({error}).") from error
         text = columns.text_in(table.schema_arrow.names, str(path))
         used = [name for name in (text, columns.label, columns.split) if name is not None]
         first = 1
-        for rows in table.iter_batches(BLOCK, columns=list(dict.fromkeys(used))):
-            yield table_batch(rows, columns, text, first, split, str(path))
-            first += len(rows)
+        try:
+            for rows in table.iter_batches(BLOCK, columns=list(dict.fromkeys(used))):
+                yield table_batch(rows, columns, text, first, split, str(path))
+                first += len(rows)
+        except (pa.ArrowException, OSError) as error:  # the footer is whole, the rows are not
+            raise UserError(f"{path} is not a good table after row {first - 1}: {error}.") from error
