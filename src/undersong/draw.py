@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.distributions import Delta, kl_parts
+from undersong.errors import UserError
 from undersong.models.base import Model
 
 
@@ -50,10 +51,10 @@ class Draw:
         """KL(q(z|x) || p(z)) by part: [B, G].
 
         Raises:
-            ValueError: where q is a point mass.
+            UserError: where q is a point mass.
         """
         if self.parts is None:
-            raise ValueError(
+            raise UserError(
                 "The posterior is a point mass, which has no KL divergence and no ELBO: use the Autoencoder objective, "
                 "or a family with a density (DiagonalGaussian, IsotropicGaussian)."
             )
@@ -68,7 +69,7 @@ class Draw:
     def log_w(self) -> Tensor:
         """log p(x|z) + log p(z) - log q(z|x), the log importance weights [S, B]."""
         if self.log_qz is None:
-            raise ValueError("The posterior is a point mass, which has no importance weights: use another family.")
+            raise UserError("The posterior is a point mass, which has no importance weights: use another family.")
         return self.log_px + self.log_pz - self.log_qz
 
     def mean(self, t: Tensor) -> Tensor:

@@ -110,6 +110,13 @@ def test_the_command_line_says_the_same(run: Run, capsys: pytest.CaptureFixture[
     assert "at least one sample" in capsys.readouterr().err
 
 
+def test_rows_that_cannot_be_written_lose_no_figures(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taken.csv").mkdir()
+    with pytest.raises((OSError, UserError)):
+        evaluate(run, split="test", samples=2, subset=3, seed=77, per_sentence=tmp_path / "taken.csv")
+    assert stored(run.path)["test"]["seed"] == 77
+
+
 def test_bad_requests_are_refused_before_any_work(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"\.csv or \.jsonl"):
         evaluate(run, per_sentence=tmp_path / "rows.txt")

@@ -15,6 +15,8 @@ import undersong
 for module in pkgutil.walk_packages(undersong.__path__, "undersong."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+for n in undersong.__all__:
+    getattr(undersong, n)
 print(*sorted({"datasets", "transformers"} & set(sys.modules)))
 """
 

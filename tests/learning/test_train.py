@@ -13,6 +13,8 @@ from undersong.errors import UserError
 from undersong.families import IsotropicGaussian, PointMass
 from undersong.inference import Amortized
 from undersong.learning import Gradient, Run, train
+from undersong.learning.device import resolve_device
+from undersong.learning.record import Record, read_record
 from undersong.learning.validation import Validation
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
@@ -68,8 +70,9 @@ def test_what_a_model_does_not_define_is_null(corpus, tmp_path):
 
 
 def test_a_point_without_density_cannot_have_an_elbo(corpus, tmp_path):
-    with pytest.raises(ValueError, match="point mass"):
+    with pytest.raises(UserError, match="point mass"):
         learn(corpus, tmp_path / "run", inference=partial(TINY["inference"], family=PointMass))
+    assert not (tmp_path / "run").exists()
 
 
 def test_several_seeds_are_several_runs_each_as_if_alone(corpus, tmp_path):
@@ -183,6 +186,11 @@ def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):
         ({"precision": "fp8"}, "not known"),
         ({"seeds": []}, "at least one"),
         ({"seeds": [1, 1]}, "each once"),
+        ({"patience": 0}, "--patience 0: give a whole number from 1 up"),
+        ({"epochs": -1}, "--epochs -1"),
+        ({"validation_steps": 0}, "--validation_steps 0"),
+        ({"threads": 0}, "--threads 0"),
+        ({"validation_sentences": -1}, "--validation_sentences -1: give a whole number from 0 up"),
     ]:
         with pytest.raises(UserError, match=words):
             learn(corpus, tmp_path / "run", **wrong)
@@ -207,3 +215,20 @@ def test_without_held_out_sentences_the_last_step_is_kept(tmp_path):
     run = learn(alone, tmp_path / "run", steps=13)
     assert run.step == 13
     assert [(line["kind"], line["step"]) for line in run.metrics()] == [("train", 10), ("train", 13)]
+
+
+def test_auto_never_takes_mps_which_has_no_float64(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto").type == "cpu"
+    assert resolve_device("mps").type == "mps"
+
+
+def test_a_record_shorter_than_its_checkpoint_says_is_not_filled_up(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"kind": "train", "step": 1}\n')
+    record = Record(path, size=500)
+    record.write({"kind": "train", "step": 2})
+    assert record.flushed() == path.stat().st_size
+    record.close()
+    assert [line["step"] for line in read_record(path)] == [1, 2]

@@ -89,7 +89,7 @@ def test_a_point_posterior_has_no_elbo():
     point = Draw(torch.zeros(1, 2), torch.zeros(1, 2), None, None)
     assert Autoencoder()(point).tolist() == [0.0, 0.0]
     for objective in (ELBO(), AutoGen(), Beta(), TargetRate(), FreeBitsDimension(), IWAE()):
-        with pytest.raises(ValueError, match="point mass"):
+        with pytest.raises(UserError, match="point mass"):
             objective(point)
 
 
@@ -114,3 +114,14 @@ def test_an_objective_ends_with_its_last_schedule():
     assert ELBO().end == 0
     assert TargetRate(Linear(0.0, 5.0, steps=300), beta=Linear(steps=200, wait=50)).end == 300
     assert Beta(Linear(steps=70)).kl_factor(35) == 0.5
+
+
+def test_schedules_refuse_what_cannot_be():
+    for wrong in (
+        lambda: Logistic(sharpness=0.0),
+        lambda: Cyclical(rise=0.0),
+        lambda: Cyclical(rise=1.5),
+        lambda: Cyclical(cycles=0),
+    ):
+        with pytest.raises(UserError, match="give a"):
+            wrong()

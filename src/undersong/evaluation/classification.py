@@ -133,7 +133,7 @@ def first_of_each_class(labels: Tensor, count: int) -> Tensor:
 
 def _figures(probes: Probes, z: Tensor, labels: Tensor) -> dict[str, float | None]:
     named = predictions(probes, z)  # [K, N]
-    accuracy = (named == labels).float().mean(1).double()
+    accuracy = (named == labels).float().mean(1).cpu().double()
     return {
         "accuracy": float(accuracy.mean()),
         "accuracy_std": float(accuracy.std()) if len(accuracy) > 1 else None,

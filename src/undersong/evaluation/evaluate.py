@@ -42,7 +42,9 @@ def evaluate(
     """Judge a trained run, and write the figures into its folder.
 
     Bounds, active units and mutual information are those of the whole split; the importance-sampled likelihood is that
-    of a fixed part of it. Word dropout and all other dropout are off.
+    of a fixed part of it. Word dropout and all other dropout are off. That likelihood is marked (``nll_is_marked``)
+    where the mean effective sample size is under 50; the share of sentences under 50 (``nll_is_ess_under_50``) is
+    printed too.
 
     Args:
         run: a run, or the folder of one.
@@ -84,11 +86,11 @@ def evaluate(
         "precision": chosen.name,
     }
     figures = {**judgement.figures, **facts}
-    if per_sentence is not None:
-        write_rows(per_sentence, judgement, sentences, loaded.system)
     if measures:
         figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
     store(loaded.path, figures)
+    if per_sentence is not None:  # last, so that a path that cannot be written loses nothing else
+        write_rows(per_sentence, judgement, sentences, loaded.system)
     return figures
 
 

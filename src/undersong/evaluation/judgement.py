@@ -113,14 +113,14 @@ def _bounds(system: System, scores: Scores) -> Figures:
     found: Figures = dict.fromkeys(names)
     d = scores.draw
     if scores.exact is not None:
-        found["elbo"] = float(scores.exact.double().mean())
+        found["elbo"] = float(scores.exact.cpu().double().mean())
     if d is not None:
         value = objective(system, d)
-        found["objective"] = None if value is None else float(value.double().mean())
+        found["objective"] = None if value is None else float(value.cpu().double().mean())
         if system.model.latent:
-            found["reconstruction"] = -float(d.mean(d.log_px).double().mean())
+            found["reconstruction"] = -float(d.mean(d.log_px).cpu().double().mean())
         if system.model.latent and d.parts is not None:
-            found["kl"] = float(d.kl.double().mean())
+            found["kl"] = float(d.kl.cpu().double().mean())
             if scores.exact is None:
                 found["elbo"] = -found["reconstruction"] - found["kl"]
             if found["objective"] is not None and found["objective"] < 0:
@@ -150,7 +150,7 @@ def _latent(system: System, scores: Scores) -> Figures:
 def _exact(scores: Scores) -> Figures:
     if scores.exact is None:
         return {"nll_exact": None, "ppl_exact": None}
-    nats = -scores.exact.double().cpu().numpy()
+    nats = -scores.exact.cpu().double().numpy()
     return {"nll_exact": float(nats.mean()), "ppl_exact": perplexity(float(nats.sum()), scores.tokens)}
 
 
@@ -187,7 +187,7 @@ def _elbo_of(scores: Scores, sampled: Likelihood | None) -> float | None:
     if sampled is None or d is None:
         return None
     chosen = torch.from_numpy(np.isin(scores.rows, sampled.rows)).to(d.log_px.device)
-    return float((d.mean(d.log_px) - d.kl)[chosen].double().mean())
+    return float((d.mean(d.log_px) - d.kl)[chosen].cpu().double().mean())
 
 
 def perplexity(nats: float, tokens: np.ndarray) -> float:

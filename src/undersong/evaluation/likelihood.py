@@ -104,7 +104,7 @@ def likelihood(
         log_w = log_px + system.model.prior(x).log_prob(z) - q.log_prob(z)  # [S, B]
         estimate = bounds.importance_sampled(log_w)
         again = bounds.reconstruction(log_w, log_px)
-        numbers = [t.double().cpu().numpy() for t in (estimate.value, estimate.error, estimate.effective, again)]
+        numbers = [t.cpu().double().numpy() for t in (estimate.value, estimate.error, estimate.effective, again)]
         found.append(Likelihood(part, split.lengths[part].astype(np.int64) + 1, *numbers))
     return Likelihood(*(np.concatenate([getattr(f, field.name) for f in found]) for field in fields(Likelihood)))
 

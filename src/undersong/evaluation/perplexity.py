@@ -128,7 +128,7 @@ def scores(model: LanguageModel, split: Split) -> np.ndarray:
     order, device = np.argsort(split.lengths, kind="stable"), next(model.parameters()).device
     for first in range(0, len(order), 128):
         rows = order[first : first + 128]
-        found[rows] = model.log_marginal(split.batch(rows).to(device)).double().cpu().numpy()
+        found[rows] = model.log_marginal(split.batch(rows).to(device)).cpu().double().numpy()
     return found
 
 

@@ -38,8 +38,8 @@ class Rates(Measure):
                 raise NotApplicable("the posterior is a point mass, whose rate is not defined")
             z = keyed_sample(q, x.index, 1, subject.seed)  # [1, B, D]
             d = subject.system.draw(x, q, z, FINAL)
-            rate += float(d.kl.double().sum())
-            distortion -= float(d.log_px.double().sum())
+            rate += float(d.kl.cpu().double().sum())
+            distortion -= float(d.log_px.cpu().double().sum())
             kept.append(q)
             samples.append(z)
         found = information.mutual_information(kept, torch.cat(samples, 1)).mean()

@@ -55,7 +55,7 @@ def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
                 columns |= {"kl": d.kl, "elbo": d.mean(d.log_px) - d.kl}
     if scores.exact is not None:
         columns["elbo"] = scores.exact
-    nats = {name: None if t is None else t.double().cpu().numpy() for name, t in columns.items()}
+    nats = {name: None if t is None else t.cpu().double().numpy() for name, t in columns.items()}
     places = {} if sampled is None else {int(row): place for place, row in enumerate(sampled.rows)}
     for place in np.argsort(scores.rows):
         row = int(scores.rows[place])

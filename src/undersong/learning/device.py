@@ -12,7 +12,7 @@ from undersong.errors import UserError
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` takes the first that is there of a CUDA device, Apple's MPS and the CPU.
+    """``auto`` takes a CUDA device where there is one, else the CPU; Apple's MPS is used only when asked for.
 
     Args:
         name: ``auto``, ``cpu``, ``cuda`` (or ``cuda:1``) or ``mps``.
@@ -23,9 +23,9 @@ def resolve_device(name: str) -> torch.device:
     >>> resolve_device("cpu")
     device(type='cpu')
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind, found in there.items() if found))
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     kind = name.partition(":")[0]
     if kind not in there:
         raise UserError(f"device {name!r} is not known: use auto, cpu, cuda or mps.")

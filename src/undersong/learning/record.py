@@ -34,8 +34,8 @@ class Record:
     def __init__(self, path: Path, size: int = 0):
         self.path = path
         self.file = open(path, "ab")  # noqa: SIM115 (open as long as the run)
-        self.file.truncate(size)
-        self.file.seek(size)
+        self.file.truncate(min(size, path.stat().st_size))  # longer would fill it up with NULs
+        self.file.seek(0, os.SEEK_END)
 
     def write(self, line: Line) -> None:
         """Add a line, readable at once by whoever watches the file."""

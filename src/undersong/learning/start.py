@@ -20,6 +20,7 @@ from undersong.configurable import describe
 from undersong.data.batching import Batches
 from undersong.data.store import Corpus
 from undersong.errors import UserError
+from undersong.families import PointMass
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
@@ -57,6 +58,11 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             raise UserError(
                 f"{type(system.model).__name__} has no latent variable to infer: leave --inference as it is, or set it "
                 "to Exact."
+            )
+        if system.objective.needs_density and isinstance(getattr(system.inference, "family", None), PointMass):
+            raise UserError(
+                f"The posterior is a point mass, which has no density, and {type(system.objective).__name__} needs "
+                "one: use the Autoencoder objective, or another family (DiagonalGaussian, IsotropicGaussian)."
             )
         _make_folder(folder, own, corpus, system)
         _fit(made, own, system, corpus, folder, None)

@@ -4,8 +4,9 @@ Its signature is the configuration of a run: what the command line takes, what `
 trained from again. Knows nothing of how a step is made or what is shown.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -86,6 +87,7 @@ def train(
             longer a number.
     """
     given = configuration(train, dict(locals()))
+    _check_counts(given)
     folders = {seed: Path(out) if len(seeds) == 1 else Path(out) / f"seed-{seed}" for seed in seeds}
     if not seeds or len(folders) < len(seeds):
         raise UserError(f"seeds {seeds}: give at least one, each once.")
@@ -98,3 +100,10 @@ def train(
         else:
             start(train, given, seed, folder)
     return [Run.load(folder) for folder in folders.values()]
+
+
+def _check_counts(given: Mapping[str, Any]) -> None:
+    least = dict.fromkeys(("sentences", "tokens", "epochs", "steps", "patience", "threads", "validation_steps"), 1)
+    for name, low in {**least, "validation_sentences": 0}.items():
+        if given[name] is not None and given[name] < low:
+            raise UserError(f"--{name} {given[name]}: give a whole number from {low} up.")

@@ -75,12 +75,12 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
         dimensions, those with under 0.01 nat of KL; None where KL has no parts).
     """
     latent = system.model.latent
-    value = float(system.objective(d).double().mean())
-    distortion = -float(d.mean(d.log_px).double().mean())
+    value = float(system.objective(d).cpu().double().mean())
+    distortion = -float(d.mean(d.log_px).cpu().double().mean())
     found: Figures = {"objective": value, "elbo": None, "reconstruction": distortion, "kl": None, "kl_percent": None}
     found |= {"active_units": None, "dead_units": None}
     if d.parts is not None:
-        rate = float(d.kl.double().mean())
+        rate = float(d.kl.cpu().double().mean())
         found["elbo"] = -distortion - rate
         if latent:
             found["kl"] = rate

@@ -12,6 +12,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from undersong.measures.precision import float64
+
 MOST_SUBSETS = 1_000_000
 
 
@@ -81,8 +83,8 @@ def importance_sampled(log_w: Tensor) -> Estimate:
     (0.0, 0.0, 10.0)
     """
     samples = log_w.shape[0]
-    total = log_w.double().logsumexp(0)  # [B]
-    squares = (2 * (log_w.double() - total)).exp().sum(0)  # of the normalised weights
+    total = float64(log_w).logsumexp(0)  # [B]
+    squares = (2 * (float64(log_w) - total)).exp().sum(0)  # of the normalised weights
     spread = (samples * squares - 1).clamp(min=0)  # their variance over their mean squared
     error = (spread / (samples - 1)).sqrt() if samples > 1 else torch.full_like(total, math.nan)
     return Estimate(total - math.log(samples), error, 1 / squares)
@@ -101,4 +103,4 @@ def reconstruction(log_w: Tensor, log_px: Tensor) -> Tensor:
     Returns:
         [B], nats; a larger one means that z, drawn knowing the sentence, brings it back.
     """
-    return (log_w + log_px).double().logsumexp(0) - log_w.double().logsumexp(0)
+    return float64(log_w + log_px).logsumexp(0) - float64(log_w).logsumexp(0)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
+from undersong.measures.precision import float64, home
+
 ROWS = 4096  # samples compared with one batch of posteriors at once
 
 
@@ -35,7 +37,7 @@ def mutual_information(
     """
     samples, count = z.shape[:2]
     flat = z.flatten(0, 1)  # [S * N, D]
-    mixed = torch.full((samples * count,), -math.inf, dtype=torch.float64, device=z.device)
+    mixed = torch.full((samples * count,), -math.inf, dtype=torch.float64, device=home(z.device))
     for q in posteriors if walk is None else walk:
         for first in range(0, len(flat), ROWS):
             part = slice(first, first + ROWS)
@@ -56,17 +58,17 @@ def cap(count: int) -> float:
 @singledispatch
 def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
     """log q_b(z_n) of every pair, for samples [M, D] and a batch of B distributions: float64 [M, B]."""
-    return q.log_prob(z[:, None]).double()
+    return float64(q.log_prob(z[:, None]))
 
 
 @pairwise_log_prob.register
 def _(q: Independent, z: Tensor) -> Tensor:
     if not isinstance(q.base_dist, Normal) or q.reinterpreted_batch_ndims != 1:
-        return q.log_prob(z[:, None]).double()
+        return float64(q.log_prob(z[:, None]))
     # Two matrix products. The squares are large and cancel, hence float64, and a middle that all share.
-    middle = q.base_dist.loc.double().mean(0)  # [D]
-    loc, z = q.base_dist.loc.double() - middle, z.double() - middle
-    precise = q.base_dist.scale.double() ** -2  # [B, D]
+    middle = float64(q.base_dist.loc).mean(0)  # [D]
+    loc, z = float64(q.base_dist.loc) - middle, float64(z) - middle
+    precise = float64(q.base_dist.scale) ** -2  # [B, D]
     square = z.square() @ precise.t() - 2 * (z @ (loc * precise).t()) + (loc.square() * precise).sum(-1)
     return -0.5 * (square - precise.log().sum(-1) + z.shape[-1] * math.log(2 * math.pi))
 
@@ -74,6 +76,6 @@ def _(q: Independent, z: Tensor) -> Tensor:
 def own_log_prob(q: Distribution, z: Tensor) -> Tensor:
     """log q_b(z_b) for samples [S, B, D]: float64 [S, B]."""
     if isinstance(q, Independent) and isinstance(q.base_dist, Normal):
-        loc, scale = q.base_dist.loc.double(), q.base_dist.scale.double()
-        return Independent(Normal(loc, scale), 1).log_prob(z.double())
-    return q.log_prob(z).double()
+        loc, scale = float64(q.base_dist.loc), float64(q.base_dist.scale)
+        return Independent(Normal(loc, scale), 1).log_prob(float64(z))
+    return float64(q.log_prob(z))

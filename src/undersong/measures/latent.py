@@ -5,6 +5,8 @@ Knows nothing of models: it reads the posterior means of sentences.
 
 from torch import Tensor
 
+from undersong.measures.precision import float64
+
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:
     """Dimensions whose posterior mean varies over sentences: Var_x(E_q[z_d]) > threshold (Burda et al. 2016).
@@ -22,4 +24,4 @@ def active_units(means: Tensor, threshold: float = 0.01) -> int:
 
 def variances(means: Tensor) -> Tensor:
     """Variance over sentences of each dimension's posterior mean: [N, D] -> [D]; of one sentence, 0."""
-    return means.double().var(0, correction=1) if len(means) > 1 else means.new_zeros(means.shape[1:]).double()
+    return float64(means).var(0, correction=1) if len(means) > 1 else float64(means.new_zeros(means.shape[1:]))

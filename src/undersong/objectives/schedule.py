@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 
 from undersong.configurable import Configurable
+from undersong.errors import UserError
 
 
 class Schedule(Configurable, ABC):
@@ -60,9 +61,14 @@ class Logistic(Schedule):
     """From ``start`` to ``stop`` along 1 / (1 + exp(-sharpness (step - middle))) (Bowman et al. 2016).
 
     The curve is taken as arrived, and ends, where it is within one thousandth of ``stop``.
+
+    Raises:
+        UserError: ``sharpness`` is not above 0.
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, middle: int = 2500, sharpness: float = 0.0025):
+        if not sharpness > 0:
+            raise UserError(f"Logistic's sharpness {sharpness}: give a number above 0.")
         self.start, self.stop, self.middle, self.sharpness = start, stop, middle, sharpness
         self.end = middle + math.ceil(math.log(999.0) / sharpness)
 
@@ -75,9 +81,16 @@ class Cyclical(Schedule):
     """``cycles`` times from ``start`` to ``stop`` (Fu et al. 2019).
 
     Each cycle rises over its first ``rise`` (a share of it) and then stays level; after the last it stays at ``stop``.
+
+    Raises:
+        UserError: ``cycles`` is under 1, or ``rise`` is not above 0 and at most 1.
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int = 10000, cycles: int = 4, rise: float = 0.5):
+        if not cycles >= 1:
+            raise UserError(f"Cyclical's cycles {cycles}: give a whole number from 1 up.")
+        if not 0 < rise <= 1:
+            raise UserError(f"Cyclical's rise {rise}: give a share of the cycle above 0 and at most 1.")
         self.start, self.stop, self.steps, self.cycles, self.rise = start, stop, steps, cycles, rise
         self.end = steps
 
