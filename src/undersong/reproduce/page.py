@@ -29,7 +29,14 @@ BANNER = (
     "A smoke run, not evidence: it shows that everything works, on too little data and training to decide anything."
 )
 COLUMNS = {
-    "Bounds, nats a sentence": (
+    "Held-out sentences at the end of training, nats a sentence": (
+        "valid_elbo",
+        "valid_reconstruction",
+        "valid_kl",
+        "valid_kl_percent",
+        "valid_active_units",
+    ),
+    "Bounds on the test split, nats a sentence": (
         "elbo",
         "reconstruction",
         "kl",
@@ -119,7 +126,7 @@ def claims_table(decisions: Sequence[Decision], evidence: bool = True) -> Table:
     notes = (
         "held: the named test calls the difference real (p < 0.05) in the claimed direction; failed: in the other; "
         "open: the test does not call it real, or one seed allows none; in part: the parts differ.",
-        "Numbers are mean ± standard deviation (number of seeds), on the test split.",
+        "Numbers are mean ± standard deviation (number of seeds), on the test split; valid_...: on held-out sentences.",
     )
     return Table("Claims", ("claim", "where", "paper's number", "ours", "verdict"), rows, notes, prose=True)
 

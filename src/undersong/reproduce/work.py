@@ -20,6 +20,7 @@ from undersong.learning import train
 from undersong.learning.files import write_atomically
 from undersong.reproduce.execute import TRAINED
 from undersong.reproduce.plan import arguments
+from undersong.reproduce.sheet import opened
 
 
 def main(path: str) -> int:
@@ -45,7 +46,8 @@ def run_training(order: dict[str, Any]) -> None:
     words = arguments({**order["flags"], "corpus": order["corpus"], "out": order["run"]})
     seconds = time.monotonic()
     chosen = parser.parse_args([*words, f"--seeds=[{order['seed']}]", f"--threads={order['threads']}", "--resume=true"])
-    train(**vars(parser.instantiate(chosen)))
+    (run,) = train(**vars(parser.instantiate(chosen)))
+    opened(order, run)
     done = Path(order["run"]) / TRAINED
     if not done.exists():  # a mark for whoever counts what is left to do
         write_atomically(done, json.dumps({"seconds": round(time.monotonic() - seconds, 1)}).encode())
