@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,8 @@ def _show_figures(console: Console, runs: list[Run], figures: list[Mapping[str, 
 def _show_sentences(console: Console, runs: list[Run], corpus: Corpus, seed: int) -> None:
     """The first test sentences without unknown words, whatever becomes of them; z is the posterior's mean."""
     console.print("\nThe same sentences, encoded and written again by beam search (known words only):")
-    texts = [" ".join(words) for i in range(100) if "<unk>" not in (words := corpus.test.words(i)) and len(words) < 20]
-    first = texts[:6]
+    sentences = (corpus.test.words(i) for i in range(len(corpus.test)))
+    first = [" ".join(words) for words in islice((w for w in sentences if "<unk>" not in w and len(w) < 20), 6)]
     written = [reconstruct(run, first, _SEARCH, unknown=False) for run in runs]
     for number, text in enumerate(first):
         console.print(f"\n{text}", style="bold", markup=False)
@@ -162,5 +163,5 @@ def _show_sentences(console: Console, runs: list[Run], corpus: Corpus, seed: int
         for line in sample(run, 5, _SEARCH, unknown=False, seed=seed):
             console.print(f"  {line.text}", markup=False)
         console.rule(f"{run.name}: from one sentence to another")
-        for step in interpolate(run, first[0], first[1], 8, _SEARCH, unknown=False).steps:
+        for step in interpolate(run, first[0], first[-1], 8, _SEARCH, unknown=False).steps:
             console.print(f"  {step.text}", markup=False)
