@@ -31,7 +31,7 @@ class Draw:
         weight: q(z|x) [S, B] when z enumerates the whole support; None when z was sampled.
         step: global training step, for schedules; ``FINAL`` stands for the end of all schedules.
         x, q, p, z: the sentences, q(z|x), p(z) and the samples [S, B, ...]; None in a ``joined`` record.
-        aux: what a part must add to the loss, by name, each [B].
+        aux: what a part has to say to an objective that asks for it, by name, each [B]; no part here says anything yet.
     """
 
     log_px: Tensor

@@ -109,8 +109,10 @@ def test_all_advice_can_be_typed(ill):
 
     parser = command_parser(train, "train")
     for finding in diagnose(ill):
+        assert finding.healthy or finding.advice, f"{finding.name} says nothing of what to try"
         for advice in finding.advice:
-            parser.parse_args(["corpus", "--out", "run", *advice.split()])
+            typed = parser.parse_args(["corpus", "--out", "run", *advice.split()])
+            assert typed != parser.parse_args(["corpus", "--out", "run"]), f"{advice} changes nothing"
 
 
 def test_an_illness_is_said_once_while_it_lasts():
