@@ -54,6 +54,39 @@ def test_what_is_written_is_read(vocab: int, kind: type, tmp_path: Path) -> None
     assert table["words"].to_pylist()[3] == flat[4:9].tolist()
 
 
+def test_annotations_are_written_read_and_batched(tmp_path: Path) -> None:
+    lengths, numbers = np.array([3, 1, 2]), np.array([6, 0, 3])
+    annotation = {
+        "tags": np.array([0, 1, -1, 2, 1, 1]),
+        "heads": np.array([2, 0, 2, 0, -1, -1]),
+        "spans": np.array([0, 3, 1, 0, 2, 0, 0, 2, 1]),
+    }
+    writer = SplitWriter(tmp_path / "a.arrow", 100, labelled=False, annotations=("tags", "heads", "spans"))
+    writer.append(np.arange(6) + 4, lengths, None, annotation, numbers)
+    writer.append(np.arange(0), np.arange(0), None, {name: np.arange(0) for name in annotation}, np.arange(0))
+    writer.close()
+    found = Split.open(tmp_path / "a.arrow", TOKENIZER)
+    x = found.batch([2, 0, 1]).to("cpu")
+    assert x.tags is not None
+    assert x.heads is not None
+    assert x.spans is not None
+    assert x.tags.tolist() == [[1, 1, -1], [0, 1, -1], [2, -1, -1]]
+    assert x.heads.tolist() == [[-1, -1, -1], [2, 0, 2], [0, -1, -1]]
+    assert x.spans.tolist() == [[[0, 2, 1], [-1] * 3], [[0, 3, 1], [0, 2, 0]], [[-1] * 3, [-1] * 3]]
+    assert {part.dtype for part in (x.tags, x.heads, x.spans)} == {torch.int64}
+    nothing = found.batch([])
+    assert nothing.spans is not None
+    assert nothing.spans.shape == (0, 0, 3)
+    assert found.batch([1]).spans.shape == (1, 0, 3)  # type: ignore[union-attr]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.arrow"]
+    pa.ipc.open_file(str(tmp_path / "a.arrow")).read_all().validate(full=True)
+
+
+def test_a_corpus_without_annotations_has_none(split: Split) -> None:
+    x = split.batch([0]).to("cpu")
+    assert x.tags is x.heads is x.spans is split.tags is split.spans is None
+
+
 def test_an_empty_split(tmp_path: Path) -> None:
     SplitWriter(tmp_path / "a.arrow", 10, labelled=True).close()
     found = Split.open(tmp_path / "a.arrow", TOKENIZER)

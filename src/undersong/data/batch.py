@@ -4,7 +4,7 @@ Knows nothing of words, files or models. The store holds words only; start and e
 that the encoder, the decoder's inputs and its targets are three views of one record.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import torch
@@ -23,6 +23,10 @@ class Batch:
         lengths: number of words of each sentence: int64 [B].
         index: row of each sentence in its split; keys the noise of evaluation: int64 [B].
         labels: class of each sentence, -1 where unknown: int64 [B], or None for an unlabelled corpus.
+        tags: gold tag of each word, -1 where unknown and in the padding: int64 [B, T], or None for a corpus without.
+        heads: gold head of each word, 1 to T, 0 for a root, -1 where unknown and in the padding: int64 [B, T], or None.
+        spans: gold constituents, each (first word, word after the last, label), padded with -1: int64 [B, S, 3], or
+            None. The outer of two comes first.
 
     >>> x = Batch.of([[7, 8, 9], [5]])
     >>> x.inputs.tolist(), x.targets.tolist()
@@ -35,6 +39,9 @@ class Batch:
     lengths: Tensor
     index: Tensor
     labels: Tensor | None = None
+    tags: Tensor | None = None
+    heads: Tensor | None = None
+    spans: Tensor | None = None
 
     @staticmethod
     def of(sentences: list[list[int]], index: list[int] | None = None) -> "Batch":
@@ -72,5 +79,5 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return Batch(self.tokens.to(device), self.lengths.to(device), self.index.to(device), labels)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
