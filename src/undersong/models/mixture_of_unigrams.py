@@ -1,0 +1,58 @@
+"""The mixture of unigrams, or latent Naive Bayes (tutorial, eq. 3; Nigam et al. 2000).
+
+    p(x, z) = mu_z prod_t pi_{z, x_t}
+
+EM in closed form: mu_z = sum_n q_nz / N and pi_zv = sum_n q_nz c_nv / sum_n q_nz T_n, where c_nv counts word v in
+sentence n of T_n words. (The tutorial's printed update divides each sentence by its own length, which is right only if
+all have one length.) Knows nothing of word order, nor of how long a sentence is: the length is given.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from undersong.configurable import Configurable
+from undersong.data.batch import PAD, Batch
+from undersong.models.base import BAG
+from undersong.models.mixture import Mixture, clusters
+from undersong.models.tabular import Tabular
+from undersong.nets.table import Table
+
+
+class MixtureOfUnigrams(Configurable, Tabular, Mixture):
+    """A sentence's cluster chooses the probabilities of its words.
+
+    Args:
+        vocab: V; follows from the corpus.
+        latent: K, the number of clusters.
+        smoothing: added to each expected count: Dirichlet(1 + smoothing) priors. Without any, a word that training has
+            not seen is impossible.
+
+    >>> model = MixtureOfUnigrams(50, latent=3)
+    >>> model.posterior(Batch.of([[5, 6], [7]])).log_partition.shape
+    torch.Size([2])
+    """
+
+    event = BAG
+
+    def __init__(self, vocab: int, latent: int = 10, smoothing: float = 0.01):
+        super().__init__()
+        self.vocab, self.latent = vocab, clusters(latent)
+        self.weights = Table(latent, smoothing=smoothing)
+        self.words = Table(latent, vocab, smoothing=smoothing)
+
+    def log_weights(self, x: Batch | None = None) -> Tensor:
+        """log mu: [K], nats."""
+        return self.weights()
+
+    def log_likelihoods(self, x: Batch) -> Tensor:
+        """log p(x|z = k) of the words, for every k: [B, K], nats."""
+        by_word = self.words().T.contiguous()  # [V, K]
+        return embedding_bag(x.tokens, by_word, mode="sum", padding_idx=PAD)
+
+    @torch.no_grad()
+    def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:
+        """Clusters [n] and bags of words; the model says nothing of lengths, so each has ``max_words`` words."""
+        z = torch.multinomial(self.weights().exp(), n, replacement=True, generator=generator)
+        words = torch.multinomial(self.words().exp()[z], max_words, replacement=True, generator=generator)
+        return z, Batch(words, torch.full_like(z, max_words), torch.arange(n, device=z.device))

@@ -1,0 +1,78 @@
+"""Rows of probabilities, learned by counting or by gradients.
+
+    p(v | row) = softmax(logits[row])_v,    MAP row under a Dirichlet(1 + a) prior:  (count_v + a) / sum_u (count_u + a)
+
+While ``counted`` lasts, the log-probabilities are a leaf of autograd's graph: since log p(x, z) is a sum of the
+entries that were used, the gradient of log p(x) with respect to that leaf is the expected number of uses of each.
+Knows nothing of what the rows stand for.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from undersong.errors import UserError
+
+
+class Table(nn.Module):
+    """Conditional probabilities p(last | all but last) of discrete things.
+
+    Args:
+        shape: sizes; the last is the one that sums to 1.
+        smoothing: a, the number added to each count: a symmetric Dirichlet(1 + a) prior on each row.
+
+    Raises:
+        UserError: the smoothing is negative.
+
+    >>> table = Table(2, 3, smoothing=1.0)
+    >>> table.maximise(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]))
+    >>> table().exp()
+    tensor([[0.5000, 0.2500, 0.2500],
+            [0.2000, 0.2000, 0.6000]], grad_fn=...)
+    """
+
+    def __init__(self, *shape: int, smoothing: float = 0.0):
+        super().__init__()
+        if smoothing < 0:
+            raise UserError(f"A table's smoothing of {smoothing:g} would take counts away: give 0 or more.")
+        self.smoothing = smoothing
+        self.logits = nn.Parameter(torch.randn(shape))  # rows differ at the start, or no learner could tell them apart
+        self.leaf: Tensor | None = None
+
+    def forward(self) -> Tensor:
+        """Log-probabilities, of the whole shape, nats."""
+        return self.logits.log_softmax(-1) if self.leaf is None else self.leaf
+
+    @contextmanager
+    def counted(self) -> Iterator[Tensor]:
+        """While it lasts, ``forward`` gives one leaf, whose gradient is the expected counts."""
+        self.leaf = self.logits.detach().log_softmax(-1).requires_grad_()
+        try:
+            yield self.leaf
+        finally:
+            self.leaf = None
+
+    @torch.no_grad()
+    def maximise(self, counts: Tensor) -> None:
+        """Set each row to the most probable one given its counts; a row without any, nor smoothing, stays as it is."""
+        total = counts.double() + self.smoothing
+        row = total.sum(-1, keepdim=True)
+        estimate = total.log() - row.log()  # a count of zero without smoothing: impossible from now on
+        self.logits.copy_(torch.where(row > 0, estimate, self.logits.double().log_softmax(-1)))
+
+    def log_prior(self) -> Tensor:
+        """Log density of the rows under their Dirichlet priors, up to a constant: a scalar, nats."""
+        if not self.smoothing:
+            return self.logits.new_zeros((), dtype=torch.float64)
+        return self.smoothing * self.forward().double().sum()
+
+
+@contextmanager
+def counted(tables: Sequence[Table]) -> Iterator[None]:
+    """``Table.counted`` of several at once."""
+    with ExitStack() as stack:
+        for table in tables:
+            stack.enter_context(table.counted())
+        yield
