@@ -147,7 +147,7 @@ def _row(name: str, row: dict[str, Any], here: dict[str, Any], scale: dict[str, 
         flags=_merged(scale["train"], row.get("train", {}), here.get("train", {})),
         measures=tuple(here.get("measures", row.get("measures", [next(iter(scale["measures"]))]))),
         seeds=seeds[: len(own)] or own,
-        after=row.get("after"),
+        after=here.get("after", row.get("after")),
         once=tuple(here.get("once", ())),
     )
 
