@@ -1,0 +1,112 @@
+"""The sums a recursion may be read with: over all structures, over the best, over the k best, or over a sampled one.
+
+    log:  a (+) b = log(exp a + exp b)      max:  a (+) b = max(a, b)      k-max:  the k largest of both
+    in all of them  a (x) b = a + b  (for k-max: the k largest of all sums)
+
+A *value* is what the recursion makes: a tensor [..., B, ...] in which k-max keeps its k alternatives, best first, in a
+leading dimension; recursions therefore count dimensions from the end. A *potential* is a plain tensor and is added to a
+value by ``+``. No structure at all is -inf; gradients there are zero, never NaN.
+
+Knows nothing of what is summed over.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Semiring(ABC):
+    """How values are joined. ``lift`` makes the first values; ``value + potential`` is always allowed."""
+
+    def lift(self, potential: Tensor) -> Tensor:
+        """A potential as a value."""
+        return potential
+
+    def times(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two values side by side in one structure; broadcasts."""
+        return a + b
+
+    @abstractmethod
+    def sum(self, value: Tensor, dim: int) -> Tensor:
+        """Alternatives along ``dim``, which is negative, as one value."""
+
+
+class Log(Semiring):
+    """All structures: log sum exp."""
+
+    def sum(self, value: Tensor, dim: int) -> Tensor:
+        return log_sum_exp(value, dim)
+
+
+class Max(Semiring):
+    """The best structure; its gradient goes to one argument alone, also where several are equal."""
+
+    def sum(self, value: Tensor, dim: int) -> Tensor:
+        return value.max(dim).values
+
+
+class KMax(Semiring):
+    """The ``k`` best structures, best first; -inf where there are fewer."""
+
+    def __init__(self, k: int):
+        self.k = k
+
+    def lift(self, potential: Tensor) -> Tensor:
+        nothing = torch.full_like(potential, -torch.inf).expand(self.k - 1, *potential.shape)
+        return torch.cat([potential[None], nothing])
+
+    def times(self, a: Tensor, b: Tensor) -> Tensor:
+        return (a[:, None] + b[None]).flatten(0, 1).topk(self.k, 0).values
+
+    def sum(self, value: Tensor, dim: int) -> Tensor:
+        return value.movedim(dim, 0).flatten(0, 1).topk(self.k, 0).values
+
+
+class Sampling(Semiring):
+    """All structures, but the gradient of a sum goes to one alternative, drawn with its probability.
+
+    Where no part of a structure is used twice, the gradient of the whole is the indicator of an exact sample.
+    """
+
+    def sum(self, value: Tensor, dim: int) -> Tensor:
+        return _Draw.apply(value, dim)
+
+
+class _Draw(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, dim: int) -> Tensor:
+        ctx.save_for_backward(value)
+        ctx.dim = dim
+        return log_sum_exp(value, dim)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (value,) = ctx.saved_tensors
+        chosen = sample_index(value, ctx.dim)
+        return torch.zeros_like(value).scatter(ctx.dim, chosen, upstream.unsqueeze(ctx.dim)), None
+
+
+LOG, MAX, SAMPLING = Log(), Max(), Sampling()
+
+
+def log_sum_exp(x: Tensor, dim: int) -> Tensor:
+    """log sum exp along ``dim``; -inf with zero gradients where all is -inf. Differentiable any number of times.
+
+    >>> x = torch.tensor([-torch.inf, -torch.inf], requires_grad=True)
+    >>> log_sum_exp(x, 0).backward()
+    >>> x.grad.tolist()
+    [0.0, 0.0]
+    """
+    top = x.detach().amax(dim, keepdim=True)
+    top = torch.where(top == -torch.inf, 0.0, top)
+    total = (x - top).exp().sum(dim)
+    empty = total == 0
+    return torch.where(empty, -torch.inf, torch.where(empty, 1.0, total).log() + top.squeeze(dim))
+
+
+def sample_index(scores: Tensor, dim: int) -> Tensor:
+    """One index along ``dim``, kept as a dimension of one, drawn from softmax(scores) (Gumbel's trick)."""
+    noise = torch.empty_like(scores).exponential_().clamp(min=torch.finfo(scores.dtype).tiny).log()
+    return (scores - noise).argmax(dim, keepdim=True)

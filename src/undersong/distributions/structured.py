@@ -1,0 +1,201 @@
+"""Distributions over finitely many structures, p(z) = exp(score(z)) / Z, from one recursion.
+
+    score(z) = sum over the parts of z of their log-potentials,    Z = sum_z exp score(z)
+    d log Z / d potential = the probability of the part,           d best / d potential = whether the best has the part
+
+So all else follows by differentiating one recursion read over several semirings (SynJax's and torch-struct's way).
+Knows nothing of what the structures are.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.distributions import Distribution, register_kl
+
+from undersong.distributions.semirings import LOG, MAX, SAMPLING, KMax, Semiring
+
+Parts = tuple[Tensor | None, ...]
+
+
+class Structured(Distribution, ABC):
+    """p(z) = exp(score(z)) / Z for B sentences of mixed lengths.
+
+    You write:
+
+    - a constructor that calls this one with ``potentials``, in which the score is linear, each [B, ...], or [1, ...]
+      where all sentences share it, and ``lengths`` [B];
+    - ``inside(semiring)``: the recursion over ``self.potentials`` in plain differentiable operations;
+    - ``score(z)``, and ``structure(parts)``: what z has these parts;
+    - if you like, ``_log_partition``, with a faster kernel than ``inside(LOG)``, and ``_sample``.
+
+    You get: ``log_partition``, ``marginals``, ``best``, ``mode``, ``top_k``, ``sample``, ``log_prob``, ``expectation``,
+    ``entropy``, and KL by ``torch.distributions.kl_divergence``. All in nats.
+
+    Where no structure is allowed, ``log_partition`` is -inf, gradients and entropy are 0, and ``mode`` and ``sample``
+    mean nothing.
+
+    Args:
+        potentials: log-potentials, -inf where forbidden.
+        lengths: words of each sentence, int [B].
+        event_shape: of z.
+    """
+
+    arg_constraints = {}  # noqa: RUF012 (torch's own protocol)
+
+    def __init__(self, potentials: Sequence[Tensor], lengths: Tensor, event_shape: Sequence[int]):
+        self.potentials = tuple(potentials)
+        self.lengths = lengths
+        super().__init__(lengths.shape, torch.Size(event_shape), validate_args=False)
+
+    @abstractmethod
+    def inside(self, semiring: Semiring) -> Tensor:
+        """The sum over all structures [..., B], in plain operations: autograd passes through it both ways."""
+
+    @abstractmethod
+    def score(self, z: Tensor) -> Tensor:
+        """The sum of the log-potentials of z's parts: z [..., B, *event] to [..., B]; -inf for what is no structure."""
+
+    @abstractmethod
+    def structure(self, parts: Parts) -> Tensor:
+        """The structure z int64 [B, *event] whose parts are marked by 1.
+
+        Args:
+            parts: aligned with ``potentials``; None for what sentences share, which says nothing of any one.
+        """
+
+    def _log_partition(self) -> Tensor:
+        return self.inside(LOG)
+
+    @property
+    def log_partition(self) -> Tensor:
+        """log Z [B]. Its gradient with respect to a potential is the part's probability, or expected count."""
+        known: Tensor | None = self.__dict__.get("_known")
+        if known is None or (torch.is_grad_enabled() and self._learning and not known.requires_grad):
+            known = self.__dict__["_known"] = self._log_partition()
+        return known
+
+    @property
+    def _learning(self) -> bool:
+        return any(p.requires_grad for p in self.potentials)
+
+    def replace(self, potentials: Sequence[Tensor], lengths: Tensor | None = None) -> Self:
+        """The same kind of distribution with other potentials of the same shapes, but for the number of sentences."""
+        other = copy.copy(self)
+        other.__dict__.pop("_known", None)
+        other.potentials = tuple(potentials)
+        if lengths is not None:
+            other.lengths, other._batch_shape = lengths, lengths.shape
+        return other
+
+    @property
+    def marginals(self) -> tuple[Tensor, ...]:
+        """Probabilities of parts, aligned with ``potentials``; of those that sentences share, expected counts.
+
+        Differentiable where the potentials are and gradients are being recorded.
+        """
+        graph = torch.is_grad_enabled() and self._learning
+        leaves = [p if graph and p.requires_grad else p.detach().requires_grad_() for p in self.potentials]
+        with torch.enable_grad():
+            total = self.replace(leaves)._log_partition().sum()
+            return torch.autograd.grad(total, leaves, create_graph=graph, materialize_grads=True)
+
+    @property
+    def best(self) -> Tensor:
+        """The score of the best structure [B]; its gradient marks that structure's parts."""
+        return self.inside(MAX)
+
+    @property
+    def mode(self) -> Tensor:
+        """The best structure [B, *event]."""
+        return self._traced(MAX)[0][0]
+
+    def top_k(self, k: int) -> tuple[Tensor, Tensor]:
+        """The k best structures [k, B, *event] and their scores [k, B], best first; -inf where there are fewer."""
+        return self._traced(KMax(k))
+
+    def sample(self, sample_shape: torch.Size | Sequence[int] = ()) -> Tensor:
+        """Exact, independent samples [*sample_shape, B, *event], all at once."""
+        shape = torch.Size(sample_shape)
+        with torch.no_grad():
+            return self._sample(shape.numel()).view(*shape, *self.batch_shape, *self.event_shape)
+
+    def _sample(self, n: int) -> Tensor:
+        """[n, B, *event]"""
+        sentences = len(self.lengths)
+        tiled = [
+            p.expand(n, *p.shape).flatten(0, 1) if p.shape[0] == sentences else p  # [n * B, ...]
+            for p in self.potentials
+        ]
+        z, _ = self.replace(tiled, self.lengths.repeat(n))._traced(SAMPLING)
+        return z.view(n, sentences, *self.event_shape)
+
+    def _traced(self, semiring: Semiring) -> tuple[Tensor, Tensor]:
+        """The structures found by gradients [k, B, *event], and the values [k, B]."""
+        own = [p.shape[0] == len(self.lengths) for p in self.potentials]
+        leaves = [p.detach().requires_grad_(mine) for p, mine in zip(self.potentials, own, strict=True)]
+        sources = [leaf for leaf in leaves if leaf.requires_grad]
+        found = []
+        with torch.enable_grad():
+            values = self.replace(leaves).inside(semiring)
+            values = values if values.dim() > self.lengths.dim() else values[None]
+            for value in values:
+                grads = iter(torch.autograd.grad(value.sum(), sources, retain_graph=True, materialize_grads=True))
+                found.append(self.structure(tuple(next(grads) if mine else None for mine in own)))
+        return torch.stack(found), values.detach()
+
+    def pick(self, potential: Tensor, *index: Tensor | int) -> Tensor:
+        """``potential`` [1 or B, ...] of each sentence at ``index``, each int or int [..., B]: [..., B, ...]."""
+        rows = torch.arange(len(self.lengths), device=potential.device)
+        return potential[(rows if potential.shape[0] > 1 else torch.zeros_like(rows), *index)]
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log p(z) of ``value`` [..., B, *event]: [..., B]."""
+        return self.score(value) - self.log_partition
+
+    def expectation(self, values: Sequence[Tensor]) -> Tensor:
+        """E[sum over z's parts of ``values``] [B], with one finite value a part; differentiable.
+
+        Args:
+            values: aligned with ``potentials``, of the same or broadcasting shapes.
+        """
+        return self._moments(values)[1].to(self.potentials[0].dtype)
+
+    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """log Z and the expectation, in double: their differences are small numbers.
+
+        The derivative of log Z along ``values``, found in one pass forward, so that it is one number a sentence even
+        where sentences share potentials.
+        """
+        shapes = [torch.broadcast_shapes(p.shape, v.shape) for p, v in zip(self.potentials, values, strict=True)]
+        with forward_ad.dual_level():
+            dual = [
+                forward_ad.make_dual(p.double().expand(s).contiguous(), v.double().expand(s).contiguous())
+                for p, v, s in zip(self.potentials, values, shapes, strict=True)
+            ]
+            total, expected = forward_ad.unpack_dual(self.replace(dual).inside(LOG))
+        return total, torch.zeros_like(total) if expected is None else expected
+
+    def entropy(self) -> Tensor:
+        """H = log Z - E[score(z)] [B]."""
+        total, expected = self._moments([torch.where(p == -torch.inf, 0.0, p) for p in self.potentials])
+        return torch.where(total == -torch.inf, 0.0, total - expected).to(self.potentials[0].dtype)
+
+
+@register_kl(Structured, Structured)
+def _kl(q: Structured, p: Structured) -> Tensor:
+    """E_q[score_q(z) - score_p(z)] - log Z_q + log Z_p [B]; inf where p forbids what q allows."""
+    if type(q) is not type(p):
+        raise NotImplementedError(f"{type(q).__name__} and {type(p).__name__} are not over the same structures.")
+    pairs = [(a.double(), b.double()) for a, b in zip(q.potentials, p.potentials, strict=True)]
+    free = [(a == -torch.inf) | (b == -torch.inf) for a, b in pairs]
+    total, gap = q._moments([torch.where(f, 0.0, a - b) for f, (a, b) in zip(free, pairs, strict=True)])
+    kl = gap - total + p.replace([b for _, b in pairs]).inside(LOG)
+    forbidden = [((a > -torch.inf) & (b == -torch.inf)).double() for a, b in pairs]
+    if any(bool(f.any()) for f in forbidden):
+        kl = torch.where(q._moments(forbidden)[1].detach() > 0, torch.inf, kl)
+    return torch.where(total == -torch.inf, 0.0, kl).to(q.potentials[0].dtype)
