@@ -1,4 +1,4 @@
-"""Gold tags as hidden states: what a person said of a word leaves one state for it.
+"""What is known of a sentence's hidden states beforehand: a gold tag is its word's state; no words, no states.
 
 Knows nothing of models: it forbids scores.
 """
@@ -36,3 +36,11 @@ def restricted(emission: Tensor, x: Batch) -> Tensor:
     """Scores [B, T, K] of which those that contradict a tag are -inf."""
     wrong = contradicted(x, emission.shape[-1])
     return emission if wrong is None else emission.masked_fill(wrong, -torch.inf)
+
+
+def never_empty(scores: Tensor, x: Batch) -> Tensor:
+    """Scores [B, T, ...] that leave no structure to a sentence without words."""
+    empty = x.lengths == 0
+    if not bool(empty.any()):
+        return scores
+    return scores.masked_fill(empty.view(-1, *[1] * (scores.dim() - 1)), -torch.inf)

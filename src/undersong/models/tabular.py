@@ -14,19 +14,19 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.models.base import Counts
-from undersong.nets.table import Table, counted
+from undersong.nets.table import Countable, counted
 
 
 class Tabular(nn.Module):
-    """Base of models whose only parameters are ``Table``s: they become ``Counted``.
+    """Base of models whose only parameters are in ``Table``s, or other ``Countable`` parts: they become ``Counted``.
 
     A subclass makes its tables in ``__init__`` and reads them, by calling them, in ``posterior``.
     """
 
     @property
-    def tables(self) -> dict[str, Table]:
+    def tables(self) -> dict[str, Countable]:
         """Every table by name, a shared one once."""
-        return {name: part for name, part in self.named_modules() if isinstance(part, Table)}
+        return {name: part for name, part in self.named_modules() if isinstance(part, Countable)}
 
     def counting(self) -> AbstractContextManager[None]:
         """While it lasts, every table is a leaf whose gradient is its expected counts."""

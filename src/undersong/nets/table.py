@@ -7,6 +7,7 @@ entries that were used, the gradient of log p(x) with respect to that leaf is th
 Knows nothing of what the rows stand for.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -16,7 +17,43 @@ from torch import Tensor, nn
 from undersong.errors import UserError
 
 
-class Table(nn.Module):
+class Countable(nn.Module, ABC):
+    """Log-scores of parts of a structure, whose expected uses can be counted; a subclass says what they are.
+
+    Write ``scores`` and ``maximise``, and ``log_prior`` if the parameters have one.
+    """
+
+    leaf: Tensor | None = None
+
+    @abstractmethod
+    def scores(self) -> Tensor:
+        """The log-scores as they are now, nats."""
+
+    @abstractmethod
+    def maximise(self, counts: Tensor) -> None:
+        """Set the parameters to the most probable ones given expected counts of the shape of ``scores``."""
+
+    def log_prior(self) -> Tensor:
+        """Log density of the parameters under their prior, up to a constant: a scalar, nats; here, of none."""
+        return torch.zeros((), dtype=torch.float64, device=next(self.parameters()).device)
+
+    def forward(self) -> Tensor:
+        """The log-scores, nats."""
+        return self.scores() if self.leaf is None else self.leaf
+
+    @contextmanager
+    def counted(self) -> Iterator[Tensor]:
+        """While it lasts, ``forward`` gives one leaf, whose gradient is the expected counts."""
+        with torch.no_grad():
+            scores = self.scores()
+        self.leaf = scores.requires_grad_()
+        try:
+            yield self.leaf
+        finally:
+            self.leaf = None
+
+
+class Table(Countable):
     """Conditional probabilities p(last | all but last) of discrete things.
 
     Args:
@@ -33,34 +70,26 @@ class Table(nn.Module):
             [0.2000, 0.2000, 0.6000]], grad_fn=...)
     """
 
+    over = -1  # the dimension that sums to 1
+
     def __init__(self, *shape: int, smoothing: float = 0.0):
         super().__init__()
         if smoothing < 0:
             raise UserError(f"A table's smoothing of {smoothing:g} would take counts away: give 0 or more.")
         self.smoothing = smoothing
         self.logits = nn.Parameter(torch.randn(shape))  # rows differ at the start, or no learner could tell them apart
-        self.leaf: Tensor | None = None
 
-    def forward(self) -> Tensor:
+    def scores(self) -> Tensor:
         """Log-probabilities, of the whole shape, nats."""
-        return self.logits.log_softmax(-1) if self.leaf is None else self.leaf
-
-    @contextmanager
-    def counted(self) -> Iterator[Tensor]:
-        """While it lasts, ``forward`` gives one leaf, whose gradient is the expected counts."""
-        self.leaf = self.logits.detach().log_softmax(-1).requires_grad_()
-        try:
-            yield self.leaf
-        finally:
-            self.leaf = None
+        return self.logits.log_softmax(self.over)
 
     @torch.no_grad()
     def maximise(self, counts: Tensor) -> None:
         """Set each row to the most probable one given its counts; a row without any, nor smoothing, stays as it is."""
         total = counts.double() + self.smoothing
-        row = total.sum(-1, keepdim=True)
+        row = total.sum(self.over, keepdim=True)
         estimate = total.log() - row.log()  # a count of zero without smoothing: impossible from now on
-        self.logits.copy_(torch.where(row > 0, estimate, self.logits.double().log_softmax(-1)))
+        self.logits.copy_(torch.where(row > 0, estimate, self.logits.double().log_softmax(self.over)))
 
     def log_prior(self) -> Tensor:
         """Log density of the rows under their Dirichlet priors, up to a constant: a scalar, nats."""
@@ -69,9 +98,27 @@ class Table(nn.Module):
         return self.smoothing * self.forward().double().sum()
 
 
+class WordTable(Table):
+    """p(word | state), stored word by word [V, K], so that the scores of a sentence's words are gathered as rows.
+
+    Args:
+        vocab: V.
+        states: K.
+        smoothing: as for ``Table``.
+
+    >>> WordTable(5, 2)().exp().sum(0).detach().round(decimals=4)
+    tensor([1., 1.])
+    """
+
+    over = 0
+
+    def __init__(self, vocab: int, states: int, smoothing: float = 0.0):
+        super().__init__(vocab, states, smoothing=smoothing)
+
+
 @contextmanager
-def counted(tables: Sequence[Table]) -> Iterator[None]:
-    """``Table.counted`` of several at once."""
+def counted(tables: Sequence[Countable]) -> Iterator[None]:
+    """``Countable.counted`` of several at once."""
     with ExitStack() as stack:
         for table in tables:
             stack.enter_context(table.counted())
