@@ -2,9 +2,22 @@
 
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.em import EM, ViterbiEM
+from undersong.learning.generalized_em import GeneralizedEM
 from undersong.learning.gradient import Gradient
 from undersong.learning.run import Run
+from undersong.learning.stepwise_em import StepwiseEM
 from undersong.learning.system import System
 from undersong.learning.train import train
 
-__all__ = ["EM", "Gradient", "Learner", "Metrics", "Run", "System", "ViterbiEM", "train"]
+__all__ = [
+    "EM",
+    "GeneralizedEM",
+    "Gradient",
+    "Learner",
+    "Metrics",
+    "Run",
+    "StepwiseEM",
+    "System",
+    "ViterbiEM",
+    "train",
+]

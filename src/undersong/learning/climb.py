@@ -106,16 +106,24 @@ class Climb:
     @staticmethod
     def restored(state: Mapping[str, Tensor]) -> "Climb":
         """What gave ``state``."""
-        total, seen, impossible, guessed, objective, epochs, ended, left_out = state["numbers"].cpu().tolist()
+        *sums, guessed, objective, epochs, ended, left_out = state["numbers"].cpu().tolist()
         parts: dict[str, Tensors] = {"now": {}, "before": {}, "counts": {}}
         for key, tensor in state.items():
             part, _, name = key.partition(":")
             if name:
                 parts[part][name] = tensor
-        sums = (torch.tensor(v, dtype=torch.float64) for v in (total, seen, impossible))
-        known = None if objective != objective else objective
-        tensors = (parts["now"], parts["before"], parts["counts"])
-        return Climb(*tensors, *sums, bool(guessed), known, int(epochs), int(ended), left_out)
+        total, seen, impossible = (torch.tensor(v, dtype=torch.float64) for v in sums)
+        return Climb(
+            **parts,
+            total=total,
+            seen=seen,
+            impossible=impossible,
+            guessed=bool(guessed),
+            objective=None if objective != objective else objective,
+            epochs=int(epochs),
+            ended=int(ended),
+            left_out=left_out,
+        )
 
 
 def snapshot(model: nn.Module) -> Tensors:

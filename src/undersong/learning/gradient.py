@@ -48,14 +48,18 @@ class Gradient(Learner):
 
     def step(self, x: Batch, step: int) -> Metrics:
         """One gradient step."""
-        self.adam.zero_grad(set_to_none=True)
         d, loss = self.system.loss(x, step)
+        return {"loss": loss.detach(), "gradient_norm": self.descend(loss, step), **terms(d)}
+
+    def descend(self, loss: Tensor, step: int) -> Tensor:
+        """One step down any scalar's gradient, for learners that make a loss of their own: the gradient's norm."""
+        self.adam.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip or float("inf"))
         for group in self.adam.param_groups:
             group["lr"] = at(self.lr, step)
         self.adam.step()
-        return {"loss": loss.detach(), "gradient_norm": norm, **terms(d)}
+        return norm
 
     def state(self) -> dict[str, Tensor]:
         """Adam's running means, by parameter."""

@@ -1,0 +1,79 @@
+"""Stepwise (online) expectation maximisation: the M-step after every mini-batch (Liang and Klein 2009, section 3).
+
+    s <- (1 - eta_k) s + eta_k s(batch k),   eta_k = (k + 2)^-alpha,   theta <- argmax given s
+
+s holds expected counts a sentence; the M-step is given N s for a corpus of N sentences, so that smoothing weighs what
+it weighs in batch EM. It learns faster than batch EM where the corpus is large. It promises no monotone objective and
+never says that it has converged: epochs or patience end it. Knows nothing of what is counted.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from undersong.data.batch import Batch
+from undersong.errors import UserError
+from undersong.learning.base import Learner, Metrics
+from undersong.learning.em import counted_model, expected, mean_loss
+from undersong.learning.system import System
+
+
+class StepwiseEM(Learner):
+    """Online EM.
+
+    Give the model some smoothing: a word that the first batches do not hold is impossible otherwise. Sentences without
+    a possible z are left out; ``impossible`` is their share.
+
+    Args:
+        system: what learns; its model is ``Counted``.
+        alpha: how fast old counts are forgotten more slowly. Above 0.5 and up to 1 the steps die out as stochastic
+            approximation asks; smaller values forget faster; 0 keeps nothing but the last batch.
+
+    Raises:
+        UserError: the model cannot be counted, or alpha is not from 0 to 1.
+    """
+
+    def __init__(self, system: System, alpha: float = 0.7):
+        super().__init__(system)
+        if not 0 <= alpha <= 1:
+            raise UserError(f"StepwiseEM's alpha of {alpha:g}: give a number from 0 to 1, better above 0.5.")
+        self.model = counted_model(system, "StepwiseEM")
+        self.alpha = alpha
+        self.counts: dict[str, Tensor] = {}
+        self.weight = 0.0  # what the etas so far add up to: s is an average from the first step on
+        self.sentences = 0  # N, as far as it is known
+        self.whole = False  # whether an epoch has passed, so that N is known
+
+    def step(self, x: Batch, step: int) -> Metrics:
+        """E-step of one batch, then the M-step."""
+        bound, counts = expected(self.system, x, step)
+        guess = self.model.begin(x) if step == 0 else None
+        counts = counts if guess is None else guess
+        out = bound.isneginf()
+        self.sentences += 0 if self.whole else len(x)
+        eta = (step + 2) ** -self.alpha
+        self.weight = (1 - eta) * self.weight + eta
+        each = (~out).sum().clamp(min=1)
+        for name, count in counts.items():
+            new = eta * count.double() / each
+            self.counts[name] = (1 - eta) * self.counts[name] + new if name in self.counts else new
+        scale = self.sentences / self.weight
+        self.model.maximise({name: scale * count for name, count in self.counts.items()})
+        return {"loss": mean_loss(bound), "impossible": out.double().mean()}
+
+    def end_epoch(self) -> Metrics:
+        """Every sentence was seen: their number is known from now on."""
+        self.whole = True
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """The counts, and what they are averages over."""
+        numbers = torch.tensor([self.weight, self.sentences, self.whole], dtype=torch.float64)
+        return {"numbers": numbers, **{f"count:{name}": count for name, count in self.counts.items()}}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up the counts."""
+        weight, sentences, whole = state["numbers"].cpu().tolist()
+        self.weight, self.sentences, self.whole = weight, int(sentences), bool(whole)
+        self.counts = {name.removeprefix("count:"): t for name, t in state.items() if name != "numbers"}
