@@ -8,12 +8,13 @@ Knows nothing of files, lengths or vocabularies.
 """
 
 import functools
-import re
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from undersong.data.words import ranges
 
 _SPACE, _WORD, _OTHER = 0, 1, 2
 _APOSTROPHE = ord("'")
@@ -108,10 +109,9 @@ def _lists(
 def _classes() -> NDArray[np.uint8]:
     """Class of every code point; NUL counts as space, since it parts the lines."""
     table = np.full(0x110000, _OTHER, np.uint8)
-    everything = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
-    for pattern, kind in ((r"\s+", _SPACE), (r"\w+", _WORD)):
-        for run in re.finditer(pattern, everything):
-            table[ord(run.group()[0]) : ord(run.group()[-1]) + 1] = kind
+    for pattern, kind in ((r"\s", _SPACE), (r"\w", _WORD)):
+        for first, last in ranges(pattern):
+            table[first : last + 1] = kind
     table[0] = _SPACE
     return table
 

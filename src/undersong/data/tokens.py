@@ -8,7 +8,6 @@ Knows nothing of files of text or of splits.
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -137,11 +136,8 @@ def _word_rule() -> pre_tokenizers.PreTokenizer:
 
 
 def _character_class(pattern: str) -> str:
-    """All characters that Python's ``re`` matches, as ranges."""
-    everything = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
-    runs = (run.group() for run in re.finditer(f"{pattern}+", everything))
-    ends = [(ord(run[0]), ord(run[-1])) for run in runs]
-    return "".join(f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in ends)
+    """All characters that Python's ``re`` matches, as a class without its brackets."""
+    return "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in rule.ranges(pattern))
 
 
 def dump(tokenizer: Tokenizer) -> str:

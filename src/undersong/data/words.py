@@ -4,8 +4,11 @@ The rule is Python's own (``re`` and ``str.lower`` on Unicode text), applied aft
 vocabularies, files or arrays; ``splitting`` is the same rule on whole arrays of lines.
 """
 
+import functools
 import re
 from collections.abc import Sequence
+
+import numpy as np
 
 WORD = re.compile(r"\w+(?:'\w+)?|\S")
 _NO_SPACE_BEFORE = frozenset(".,;:!?)]}%")
@@ -19,6 +22,23 @@ def words(text: str, lowercase: bool = True) -> list[str]:
     ["don't", 'panic', ':', "it's", '4', "o'clock", '!']
     """
     return WORD.findall(text.lower() if lowercase else text)
+
+
+def ranges(pattern: str) -> list[tuple[int, int]]:
+    r"""The code points that a pattern such as ``\d`` matches, as ranges (first, last), in order.
+
+    >>> ranges("[a-c_]")
+    [(95, 95), (97, 99)]
+    """
+    found = (run.group() for run in re.finditer(f"{pattern}+", _everything()))
+    return [(ord(run[0]), ord(run[-1])) for run in found]
+
+
+@functools.cache
+def _everything() -> str:
+    """Every character there is, in order: all code points but surrogates."""
+    codes = np.arange(0x110000, dtype="<u4")
+    return codes[(codes < 0xD800) | (codes > 0xDFFF)].tobytes().decode("utf-32-le")
 
 
 def definition(gloss: str) -> str:
