@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from undersong.configurable import Configurable
-from undersong.draw import Draw
+from undersong.data.batch import Batch
+from undersong.distributions import keyed_sample
+from undersong.draw import Draw, draw
+from undersong.models.base import Model
 from undersong.objectives.base import Objective
 
 Score = Callable[..., Draw]
@@ -32,3 +35,19 @@ class Estimator(Configurable, nn.Module, ABC):
         Returns:
             The draw, and the loss, a scalar in nats a sentence.
         """
+
+    def judge(self, model: Model, x: Batch, q: Distribution, objective: Objective, step: int, seed: int) -> Draw:
+        """The draw that held-out sentences are judged by: noise keyed by sentence, so that it depends on no batch.
+
+        Args:
+            model: p(x, z).
+            x: B sentences.
+            q: q(z|x), batch shape [B].
+            objective: it says how many samples it wants.
+            step: for schedules, usually ``FINAL``.
+            seed: of the noise.
+
+        Raises:
+            NotImplementedError: q has no keyed noise.
+        """
+        return draw(model, x, q, keyed_sample(q, x.index, objective.samples, seed), step=step)

@@ -14,8 +14,7 @@ from torch.distributions import Distribution
 
 from undersong.data.store import Split
 from undersong.decoding.progress import shown
-from undersong.distributions import keyed_sample
-from undersong.draw import FINAL, Draw, joined
+from undersong.draw import Draw, joined
 from undersong.learning.system import System
 from undersong.models import ExactModel
 
@@ -67,12 +66,10 @@ def score(system: System, split: Split, seed: int = 0, size: int = 128) -> Score
         x = split.batch(part).to(device)
         if isinstance(system.model, ExactModel):
             exact.append(system.model.log_marginal(x))
-        q = system.posterior(x, FINAL)
         try:
-            z = keyed_sample(q, x.index, system.objective.samples, seed)
+            draws.append(system.judge(x, seed))
         except NotImplementedError:
             continue
-        draws.append(system.draw(x, q, z, FINAL))
     rows = np.concatenate(parts)
     whole = len(draws) == len(parts)
     codes = [d.z for d in draws if isinstance(d.z, Tensor)]

@@ -3,6 +3,7 @@
 from undersong.inference.amortized import Amortized
 from undersong.inference.base import Inference
 from undersong.inference.exact import Exact
+from undersong.inference.observed import Observed
 from undersong.inference.refined import Refined, refine
 
-__all__ = ["Amortized", "Exact", "Inference", "Refined", "refine"]
+__all__ = ["Amortized", "Exact", "Inference", "Observed", "Refined", "refine"]

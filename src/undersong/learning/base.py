@@ -39,6 +39,10 @@ class Learner(Configurable, ABC):
         """What is done when every sentence was seen once, such as an M-step."""
         return {}
 
+    def finished(self) -> str | None:
+        """Why there is nothing left to learn, asked after each epoch; None to go on."""
+        return None
+
     def state(self) -> dict[str, Tensor]:
         """Whatever the next step depends on beside the system's parameters and the step number."""
         return {}

@@ -90,6 +90,11 @@ class Case:
         """The objective's class name."""
         return str(self.config["objective"]["class_path"]).rpartition(".")[2]
 
+    @property
+    def summed(self) -> bool:
+        """Whether z is summed out, and never sampled."""
+        return str(self.config["estimator"]["class_path"]).endswith(".Marginal")
+
     def final(self, name: str) -> float | None:
         """What a coefficient of the objective comes to when its schedule ends."""
         value = self.setting("objective", name)
@@ -102,6 +107,8 @@ def diagnose(case: Case) -> list[Finding]:
     """What is to be said of a run; at least one finding."""
     if case.latent == 0:
         return [Finding("healthy", True, "The model has no latent variable, so nothing can collapse.", "latent 0")]
+    if case.summed:
+        return [Finding("healthy", True, "z is summed out exactly: there is no posterior to collapse.", "exact")]
     if not case.valid:
         return [Finding("early", True, "Too early to say: no held-out sentences were looked at yet.", "no record")]
     early = max(case.settled, EARLY)

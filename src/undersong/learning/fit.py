@@ -98,6 +98,7 @@ class Fit:
         self.watch, self.resumption = watch, resumption
         self.device = next(self.system.parameters()).device
         self.memory = Memory()
+        self.finished: str | None = None
 
     def run(self, memory: Memory) -> Memory:
         """Learn until a limit is reached.
@@ -119,6 +120,7 @@ class Fit:
                 epoch_ends = self.memory.step % len(self.batches) == 0
                 if epoch_ends:
                     meter.note(self.learner.end_epoch())
+                    self.finished = self.learner.finished()
                 due = self._validation_due()
                 last = self.memory.step >= self.limits.steps
                 if not (due or last or epoch_ends or self.memory.step % SYNC == 0 or interrupt.caught):
@@ -147,8 +149,8 @@ class Fit:
             epoch, start = epoch + 1, 0
 
     def _validation_due(self) -> bool:
-        step = self.memory.step
-        return self.validation is not None and (step % self.limits.validate == 0 or step >= self.limits.steps)
+        step, last = self.memory.step, self.memory.step >= self.limits.steps or self.finished is not None
+        return self.validation is not None and (step % self.limits.validate == 0 or last)
 
     def _line(self, kind: str) -> Line:
         epoch = self.memory.step / len(self.batches)
@@ -185,6 +187,8 @@ class Fit:
     def _reason(self) -> str | None:
         if self.limits.patience is not None and self.memory.stale >= self.limits.patience:
             return f"no better held-out objective in {self.memory.stale} validations"
+        if self.finished is not None:
+            return self.finished
         return "all epochs are done" if self.memory.step >= self.limits.steps else None
 
     def _save(self) -> None:

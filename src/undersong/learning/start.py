@@ -20,6 +20,7 @@ from undersong.configurable import describe
 from undersong.data.batching import Batches
 from undersong.data.store import Corpus
 from undersong.errors import UserError
+from undersong.estimators import Marginal, Pathwise
 from undersong.families import PointMass
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
@@ -36,7 +37,7 @@ from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER
 from undersong.learning.state import load_weights
 from undersong.learning.system import System
 from undersong.learning.validation import Validation
-from undersong.models import ExactModel
+from undersong.models import ExactModel, Model
 from undersong.nets.precision import Precision, resolve, set_precision
 
 Train = Callable[..., Any]
@@ -49,9 +50,9 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
     own = _resolved(given, seed, folder)
     made = configuration.instantiate(train, own)
     with borrowed(torch.device(own["device"]), own["threads"]):
-        left_alone = own["inference"] == describe(Amortized)
-        if left_alone and isinstance(made["model"](corpus.vocab_size), ExactModel):
-            own["inference"] = describe(Exact)
+        exact = _exact_choices(own, made["model"](corpus.vocab_size))
+        if exact:
+            own |= exact
             made = configuration.instantiate(train, own)
         system = build(made, corpus.vocab_size, seed)
         if system.model.latent == 0 and not isinstance(system.inference, Exact):
@@ -118,7 +119,8 @@ def _fit(
         validate=own["validation_steps"] or len(batches),
         save=own["checkpoint_seconds"],
     )
-    over = memory.step >= steps or (own["patience"] is not None and memory.stale >= own["patience"])
+    patient = own["patience"] is None or memory.stale < own["patience"]
+    over = memory.step >= steps or not patient or learner.finished() is not None
     display = Display(steps, own["quiet"])
     if over and checkpoint is not None:
         display.say(f"{folder} is trained already ({memory.step} steps).")
@@ -145,6 +147,18 @@ def _fit(
     finally:
         display.close()
         record.close()
+
+
+def _exact_choices(own: Config, model: Model) -> Config:
+    """What a model that computes its own posterior is given where the choice was left alone."""
+    if not isinstance(model, ExactModel):
+        return {}
+    found: Config = {}
+    if own["inference"] == describe(Amortized):
+        found["inference"] = describe(Exact)
+    if model.latent and own["estimator"] == describe(Pathwise()):
+        found["estimator"] = describe(Marginal())
+    return found
 
 
 def _watch(own: Config, system: System, past: list[Line], display: Display) -> Watch:

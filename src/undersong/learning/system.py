@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
-from undersong.draw import Draw, draw
+from undersong.draw import FINAL, Draw, draw
 from undersong.estimators import Estimator
 from undersong.inference import Inference
 from undersong.models import Model
@@ -43,6 +43,14 @@ class System(nn.Module):
             return self.draw(x, q, z, step, weight)
 
         return self.estimator(q, score, self.objective)
+
+    def judge(self, x: Batch, seed: int) -> Draw:
+        """How held-out sentences are judged: at the schedules' ends, with noise that is keyed by (seed, sentence).
+
+        Raises:
+            NotImplementedError: the posterior has no keyed noise.
+        """
+        return self.estimator.judge(self.model, x, self.posterior(x, FINAL), self.objective, FINAL, seed)
 
     def group(self, name: str) -> Iterator[nn.Parameter]:
         """The parameters of ``generative``, ``inference`` or ``auxiliary``."""

@@ -58,8 +58,9 @@ def train(
         out: the run's folder, which must not exist yet; with several seeds, a folder of runs ``seed-N``.
         model: p(x, z), given the size of the vocabulary.
         inference: where q(z|x) comes from, given the sizes of the vocabulary and of z. A model that computes its own
-            posterior, such as ``LanguageModel``, is given ``Exact`` if this is left as it is.
-        estimator: how a gradient gets through a sample of z.
+            posterior, such as ``HMM``, is given ``Exact`` if this is left as it is; ``Observed`` believes annotation.
+        estimator: how a gradient gets through a sample of z; a model that computes its own posterior over discrete z is
+            given ``Marginal``, which sums z out, if this is left as it is.
         objective: what is maximised, in nats a sentence.
         learner: what one step is, given the system; it holds the learning rate.
         sentences: largest number of sentences in a batch.

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from undersong.data.batch import Batch
 from undersong.data.store import Split
-from undersong.distributions import keyed_sample
 from undersong.draw import FINAL, Draw, joined
 from undersong.learning.system import System
 from undersong.measures.latent import active_units
@@ -56,9 +55,8 @@ class Validation:
         return figures(system, joined(draws), _cat(means))
 
     def _draw(self, system: System, x: Batch) -> tuple[Draw, Tensor | None]:
-        q = system.posterior(x, FINAL)
-        z = keyed_sample(q, x.index, system.objective.samples, self.seed)
-        return system.draw(x, q, z, FINAL), _mean(q)
+        d = system.judge(x, self.seed)
+        return d, None if d.q is None else _mean(d.q)
 
 
 def figures(system: System, d: Draw, means: Tensor | None) -> Figures:

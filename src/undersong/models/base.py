@@ -3,12 +3,22 @@
 Knows nothing of inference, objectives or learning.
 """
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
+
+WORDS_AND_END = "words and end of sentence"
+WORDS = "words"
+BAG = "bag of words"
+VECTORS = "word vectors"
+
+Counts = Mapping[str, Tensor]
 
 
 class Model(Protocol):
@@ -17,22 +27,77 @@ class Model(Protocol):
     latent: int
 
     def prior(self, x: Batch | None = None) -> Distribution:
-        """p(z), or p(z|context) for conditional models; event shape [latent]."""
+        """p(z), or p(z|context) for conditional models; for structures p(z|length of x)."""
         ...
 
     def log_likelihood(self, x: Batch, z: Tensor) -> Tensor:
-        """log p(x|z) in nats for z [S, B, ...]: [S, B]."""
+        """log p(x|z) in nats for z [S, B, ...]: [S, B]; where the prior is given the length, with p(length)."""
         ...
 
 
 @runtime_checkable
 class ExactModel(Model, Protocol):
-    """A model whose posterior and marginal are computed exactly."""
+    """A model whose posterior and marginal are computed exactly.
 
-    def posterior(self, x: Batch) -> Distribution:
-        """p(z|x), batch shape [B]."""
+    Where z is discrete the posterior's ``log_partition`` [B] is log p(x), and its gradients are expected counts. A
+    model that scores another event than "words and end of sentence" says so in an attribute ``event``.
+    """
+
+    def posterior(self, x: Batch, *, given: bool = False) -> Distribution:
+        """p(z|x), batch shape [B].
+
+        Args:
+            x: sentences.
+            given: forbid every z that contradicts what ``x`` is annotated with (labels, tags, heads, spans; -1 is
+                unknown): p(z|x, annotation), whose ``log_partition`` is log p(x, annotation).
+        """
         ...
 
     def log_marginal(self, x: Batch) -> Tensor:
         """log p(x) in nats: [B]."""
         ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """What expectation maximisation needs of a model, with an exact or an approximate q."""
+
+    def counting(self) -> AbstractContextManager[None]:
+        """While it lasts, the gradient of a log-probability with respect to the model's tables is an expected count."""
+        ...
+
+    def expect(self, x: Batch, q: Distribution, hard: bool = False) -> tuple[Tensor, Counts]:
+        """The bound on log p(x) in nats [B], and expected counts by name, which add up over batches.
+
+        Args:
+            x: sentences.
+            q: p(z|x), or what stands for it, made while ``counting``.
+            hard: count the best z alone; the bound is then its joint log p(x, z).
+        """
+        ...
+
+    def maximise(self, counts: Counts) -> None:
+        """Set the parameters to where the expected log joint, plus the log prior of the parameters, is highest."""
+        ...
+
+    def log_prior(self) -> Tensor:
+        """Log density of the parameters under their prior, in nats, up to a constant: a scalar."""
+        ...
+
+    def begin(self, x: Batch) -> Counts | None:
+        """Counts under a starting guess, for the first epoch; None to start from the parameters as they are."""
+        ...
+
+
+@runtime_checkable
+class Generative(Protocol):
+    """A model that writes sentences by itself, with no search over a decoder's words."""
+
+    def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:
+        """``n`` draws of (z, x) from p(x, z); sentences end by ``max_words`` words."""
+        ...
+
+
+def event(model: Model) -> str:
+    """What the model's likelihood is the likelihood of."""
+    return getattr(model, "event", WORDS_AND_END)

@@ -36,8 +36,8 @@ class LanguageModel(Configurable, nn.Module):
         """p(z) over vectors of length 0."""
         return self.p_z()
 
-    def posterior(self, x: Batch) -> Distribution:
-        """p(z|x) over vectors of length 0: batch shape [B]."""
+    def posterior(self, x: Batch, *, given: bool = False) -> Distribution:
+        """p(z|x) over vectors of length 0: batch shape [B]; there is nothing to be given."""
         return self.p_z.family(self.p_z.params.expand(len(x), -1))
 
     def log_likelihood(self, x: Batch, z: Tensor) -> Tensor:

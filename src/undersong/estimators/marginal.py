@@ -1,0 +1,59 @@
+"""No sample at all: z summed out exactly (tutorial, sec. 3 and 4).
+
+    log p(x) = log sum_z p(x, z),   the log partition function of p(z|x)
+
+What is left has no latent variable: every bound of the library is then log p(x), and its gradient is that of
+E_{p(z|x)}[log p(x, z)], the expected counts. Knows nothing of how a posterior sums.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from undersong.data.batch import Batch
+from undersong.distributions import kl_parts
+from undersong.draw import Draw
+from undersong.errors import UserError
+from undersong.estimators.base import Estimator, Score
+from undersong.models.base import Model
+from undersong.objectives.base import Objective
+
+
+class Marginal(Estimator):
+    """Takes log p(x) from an exact posterior; for mixtures, HMMs, grammars.
+
+    >>> from torch.distributions import Categorical
+    >>> q = Categorical(logits=torch.zeros(2, 3))
+    >>> q.log_partition = torch.tensor([-7.0, -9.0])
+    >>> from undersong.objectives import ELBO
+    >>> Marginal()(q, None, ELBO())[1].item()
+    8.0
+    """
+
+    def forward(self, q: Distribution, score: Score, objective: Objective) -> tuple[Draw, Tensor]:
+        """The draw without z, and the loss -mean_b objective_b."""
+        d = _summed(q)
+        return d, -objective(d).mean()
+
+    def judge(self, model: Model, x: Batch, q: Distribution, objective: Objective, step: int, seed: int) -> Draw:
+        """The same with its two terms told apart: the rate KL(p(z|x) || p(z)), and log p(x) plus that rate."""
+        d = _summed(q, step)
+        rate = kl_parts(q, model.prior(x))
+        if rate is None:
+            return replace(d, x=x)
+        rate = rate.sum(-1, keepdim=True)  # [B, 1]
+        return replace(d, log_px=d.log_px + rate.T, log_qz=rate.T, parts=rate, x=x)
+
+
+def _summed(q: Distribution, step: int = 0) -> Draw:
+    log_p = getattr(q, "log_partition", None)
+    if log_p is None:
+        raise UserError(
+            f"z cannot be summed out: {type(q).__name__} knows no log p(x). Use --estimator Pathwise, or a model and "
+            "an inference (Exact, Observed) whose posterior is exact."
+        )
+    log_p = log_p[None]  # [1, B]
+    nothing = torch.zeros_like(log_p)
+    return Draw(log_p, nothing, nothing, nothing.T, step=step, q=q)
