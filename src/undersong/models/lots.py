@@ -1,0 +1,50 @@
+"""Drawing lots: one choice after another from rows of log-probabilities, for writing sentences from a grammar.
+
+Knows nothing of what is chosen.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from undersong.data.batch import BOS, EOS, PAD
+
+_BLOCK = 4096
+PATIENCE = 1000  # sentences that may be too long for each that is not
+
+
+def speakable(rows: Tensor) -> Tensor:
+    """Log-probabilities [..., V] without padding, start and end, which no sentence holds; not normalised again."""
+    return rows.index_fill(-1, torch.tensor([PAD, BOS, EOS], device=rows.device), -torch.inf)
+
+
+class Lots:
+    """A stream of choices that depends on the generator alone.
+
+    Args:
+        generator: of the noise; None for torch's own.
+
+    >>> Lots(torch.Generator().manual_seed(0)).choose(Lots.urn(torch.tensor([-torch.inf, 0.0]))[()])
+    1
+    """
+
+    def __init__(self, generator: torch.Generator | None = None):
+        self.generator = generator
+        self.numbers = iter(())
+
+    @staticmethod
+    def urn(log_p: Tensor) -> NDArray[np.float64]:
+        """Rows [..., K] of log-probabilities, not necessarily normalised, made ready for ``choose``."""
+        return np.cumsum(np.exp(log_p.detach().cpu().double().numpy()), -1)
+
+    def choose(self, row: NDArray[np.float64]) -> int:
+        """One of K, from one row of an urn."""
+        return min(int(np.searchsorted(row, self._number() * row[-1], side="right")), len(row) - 1)
+
+    def _number(self) -> float:
+        number = next(self.numbers, None)
+        if number is None:
+            self.numbers = iter(torch.rand(_BLOCK, generator=self.generator, dtype=torch.float64).tolist())
+            number = next(self.numbers)
+        return number
