@@ -24,6 +24,7 @@ class Countable(nn.Module, ABC):
     """
 
     leaf: Tensor | None = None
+    _kept: tuple[object, Tensor] | None = None
 
     @abstractmethod
     def scores(self) -> Tensor:
@@ -44,9 +45,11 @@ class Countable(nn.Module, ABC):
     @contextmanager
     def counted(self) -> Iterator[Tensor]:
         """While it lasts, ``forward`` gives one leaf, whose gradient is the expected counts."""
-        with torch.no_grad():
-            scores = self.scores()
-        self.leaf = scores.requires_grad_()
+        made_of = [(t._version, t.data_ptr()) for t in (*self.parameters(), *self.buffers())]
+        if self._kept is None or self._kept[0] != made_of:  # between two M-steps all batches read the same numbers
+            with torch.no_grad():
+                self._kept = made_of, self.scores()
+        self.leaf = self._kept[1].detach().requires_grad_()
         try:
             yield self.leaf
         finally:
