@@ -6,10 +6,14 @@ What all sentences share stays shared: no [B, T, K, K] is made unless one is giv
 probabilities: a row need not sum to one.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from undersong.distributions.semirings import Semiring
+from undersong.distributions.scaled_chain import Messages
+from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.structured import Parts, Structured
 
 
@@ -72,3 +76,80 @@ class Chain(Structured):
         emission = parts[2]
         assert emission is not None
         return emission.argmax(-1)
+
+    def _log_partition(self) -> Tensor:
+        return _LogPartition.apply(self.lengths, *self.potentials)
+
+    def _sample(self, n: int) -> Tensor:
+        messages = Messages(self.potentials, self.lengths)
+        z, unsound = messages.sample(n), messages.unsound()
+        if len(unsound):
+            some = self.replace([p.double() for p in _some(self.potentials, unsound)], self.lengths[unsound])
+            z[:, unsound] = Structured._sample(some, n)
+        return z
+
+
+class _LogPartition(torch.autograd.Function):
+    """log Z of every sentence by ``Messages``, and in log-space and double precision of those it is not sound for.
+
+    The gradient is made by hand; where it is to be differentiated itself, it is made by the plain recursion.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, lengths: Tensor, *potentials: Tensor) -> Tensor:
+        messages = Messages(potentials, lengths)
+        total, unsound = messages.log_partition(), messages.unsound()
+        for rows in _portions(unsound, potentials):
+            total[rows] = _exact(lengths[rows], *_some(potentials, rows))
+        ctx.messages, ctx.unsound = messages, unsound
+        ctx.save_for_backward(lengths, *potentials)
+        return total.to(potentials[2].dtype)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        lengths, *potentials = ctx.saved_tensors
+        if torch.is_grad_enabled():  # only so while a graph of the gradient is being made
+            wanted = [p for p, needed in zip(potentials, ctx.needs_input_grad[1:], strict=True) if needed]
+            total = _exact(lengths, *potentials).to(upstream.dtype)
+            made = iter(torch.autograd.grad(total, wanted, upstream, create_graph=True, materialize_grads=True))
+            return None, *(next(made) if needed else None for needed in ctx.needs_input_grad[1:])
+
+        weight = upstream.clone()
+        weight[ctx.unsound] = 0
+        grads = ctx.messages.counts(weight, transitions=ctx.needs_input_grad[2])
+        for rows in _portions(ctx.unsound, potentials):
+            leaves = [p.detach().double().requires_grad_() for p in _some(potentials, rows)]
+            with torch.enable_grad():
+                total = _exact(lengths[rows], *leaves)
+            found = torch.autograd.grad(total, leaves, upstream[rows].double(), materialize_grads=True)
+            for grad, more in zip(grads, found, strict=True):
+                if grad is not None:
+                    _add(grad, more.to(grad.dtype), rows)
+        return None, *(
+            (g.sum(0, keepdim=True) if len(g) > len(p) else g) if needed and g is not None else None
+            for g, p, needed in zip(grads, potentials, ctx.needs_input_grad[1:], strict=True)
+        )
+
+
+def _exact(lengths: Tensor, initial: Tensor, between: Tensor, emission: Tensor, final: Tensor) -> Tensor:
+    """log Z by the plain recursion in double."""
+    first, between, words, last = (p.double() for p in (initial, between, emission, final))
+    return Chain(first, between, words, lengths, last).inside(LOG)
+
+
+def _some(potentials: Sequence[Tensor], rows: Tensor) -> list[Tensor]:
+    """The potentials of the sentences ``rows``; what all share is left as it is."""
+    return [p[rows] if p.shape[0] > 1 else p for p in potentials]
+
+
+def _portions(rows: Tensor, potentials: Sequence[Tensor]) -> Sequence[Tensor]:
+    """``rows`` in parts whose plain recursion needs about 100 MB."""
+    _, steps, states = potentials[2].shape
+    return rows.split(max(1, 2**22 // (steps * states * states))) if len(rows) else ()
+
+
+def _add(grad: Tensor, more: Tensor, rows: Tensor) -> None:
+    if more.shape[0] == len(rows) and grad.shape[0] > 1:
+        grad.index_add_(0, rows, more)
+    else:
+        grad[0] += more[0]  # of what all share: its gradient is summed in the end

@@ -1,0 +1,200 @@
+"""Forward-backward for chains in scaled probability space: matrix products where log-space has sums of exponentials.
+
+    a_t = (alpha_{t-1} A) e_t,   c_t = sum_k a_t[k],   alpha_t = a_t / c_t,   log Z = sum_t log c_t + all shifts
+    beta_{t-1} = A (e_t beta_t / c_t),   beta = 1 at the end,   sum_k alpha_t[k] beta_t[k] = 1
+    p(z_t = k) = alpha_t[k] beta_t[k],   expected transitions = A * sum_t alpha_{t-1}^T (e_t beta_t / c_t)
+
+e_t are exponentiated scores of word t less their largest; the initial and final scores are added to the first and last
+word before. A are exponentiated transitions less their largest. All factors are thus at most 1; each alpha sums to 1.
+Words of all sentences lie packed, step by step, the longest sentence first, so that padding costs nothing; expected
+counts of a shared table are sums of products [K, n] x [n, K].
+
+*When is what underflows lost?* Factors below ``lost`` are taken for 0 (which also keeps slow subnormal numbers out). So
+a step misses at most 5 lost / c_t at each state, on the way forward and back, and what is missed at t changes Z by that
+times the true beta_t: relative to Z, all steps together, by at most
+
+    sum_t 5 lost / c_t sum_k beta_t[k].
+
+Two ways to know it is below ``tolerance``. If the smallest factor in A is a, then c_t >= a and beta_t <= 1 / a, hence
+5 T K lost / a^2 is enough: a look at the table, whatever the emissions. Otherwise beta is computed once with every
+factor raised to ``lost`` and with ``lost`` added at every step, which makes it larger than the true one. Sentences that
+pass neither, among them those with c_t = 0 and all that overflows, are ``unsound`` and left to the caller.
+
+Knows nothing of words, of learning, or of how unsound sentences are computed.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Messages:
+    """The forward pass over B chains with the canonical potentials of ``Chain``; ``counts`` is the backward pass.
+
+    Attributes:
+        order: sentences, longest first [B]; rows of each step in this order.
+        sizes: sentences of more than t words, for each t.
+        starts: number of rows before step t.
+        rows: b T + t of each packed row [N].
+        last: row of each sentence's last word, in ``order`` [B].
+        alpha: p(z_t | words up to t) [N, K].
+    """
+
+    def __init__(self, potentials: Sequence[Tensor], lengths: Tensor):
+        initial, between, emission, final = potentials
+        sentences, steps = emission.shape[:2]
+        tiny = torch.finfo(emission.dtype).tiny
+        self.lost, self.tolerance = (1e-30, 1e-6) if tiny > 1e-100 else (1e-290, 1e-14)
+        self.lengths, self.shape = lengths, emission.shape
+        self.order = lengths.argsort(descending=True, stable=True)
+        ordered, time = lengths[self.order], torch.arange(steps, device=lengths.device)
+        alive = time[:, None] < ordered  # [T, B]
+        self.rows = (self.order * steps + time[:, None])[alive]
+        counts = alive.sum(1)
+        self.sizes = [size for size in counts.tolist() if size]
+        starts = counts.cumsum(0) - counts
+        self.starts = [sum(self.sizes[:t]) for t in range(len(self.sizes))]
+        self.last = starts[ordered - 1] + torch.arange(sentences, device=lengths.device)
+        self._factors(initial, between, emission, final)
+        self._forward()
+
+    def _factors(self, initial: Tensor, between: Tensor, emission: Tensor, final: Tensor) -> None:
+        sentences = len(self.order)
+        scores = emission.reshape(-1, emission.shape[2]).index_select(0, self.rows)  # [N, K]
+        scores[:sentences] += self._ordered(initial)
+        scores.index_add_(0, self.last, self._ordered(final).expand(sentences, -1).to(scores.dtype))
+        self.top = _finite(scores.amax(1, keepdim=True))
+        self.e = functional.threshold_(scores.sub_(self.top).exp_(), self.lost, 0.0)
+        self.table_top = _finite(between.amax((-2, -1), keepdim=True))  # [1 or B, 1 or T - 1, 1, 1]
+        table = functional.threshold_((between - self.table_top).exp_(), self.lost, 0.0)
+        self.table = self._ordered(table)
+
+    def _ordered(self, potential: Tensor) -> Tensor:
+        return potential[self.order] if potential.shape[0] > 1 else potential
+
+    def _step(self, table: Tensor, t: int) -> Tensor:
+        """What leads to step t: [K, K] or [n, K, K]."""
+        step = table[:, t - 1 if table.shape[1] > 1 else 0]
+        return step[: self.sizes[t]] if step.shape[0] > 1 else step[0]
+
+    def _block(self, packed: Tensor, t: int, rows: int | None = None) -> Tensor:
+        return packed[self.starts[t] : self.starts[t] + (self.sizes[t] if rows is None else rows)]
+
+    def _forward(self) -> None:
+        self.alpha = torch.empty_like(self.e)
+        self.c = self.e.new_empty(len(self.e), 1)
+        tiny = torch.finfo(self.e.dtype).tiny
+        for t, size in enumerate(self.sizes):
+            a, e, c = (self._block(packed, t) for packed in (self.alpha, self.e, self.c))
+            if t:
+                _product(self._block(self.alpha, t - 1, size), self._step(self.table, t), a)
+                a.mul_(e)
+            else:
+                a.copy_(e)
+            torch.sum(a, 1, keepdim=True, out=c)
+            a.div_(c.clamp(min=tiny))
+
+    def log_partition(self) -> Tensor:
+        """log Z [B] in double."""
+        sentences, steps, _ = self.shape
+        each = self.c.double().log().add_(self.top)[:, 0]
+        total = each.new_zeros(sentences).index_add_(0, self.rows // steps, each)
+        time = torch.arange(max(steps - 1, 1), device=total.device)
+        tops = self.table_top[..., 0, 0].double()  # [1 or B, 1 or T - 1]
+        return total + torch.where(time < self.lengths[:, None] - 1, tops, 0.0).sum(1) if steps > 1 else total
+
+    def unsound(self) -> Tensor:
+        """Numbers of the sentences whose results may be off by more than ``tolerance``."""
+        sentences, steps, states = self.shape
+        smallest = self.table.amin() if steps > 1 else self.table.new_ones(())
+        empty = self.c.new_zeros(sentences, dtype=torch.bool)
+        empty.index_put_((self.rows // steps,), ~(self.c[:, 0] > 0), accumulate=True)
+        if bool(smallest.double().square() * self.tolerance >= 5 * self.lost * steps * states):
+            return empty.nonzero()[:, 0]
+        missed = self._missed()
+        return (empty | ~(missed < self.tolerance)).nonzero()[:, 0]
+
+    def _missed(self) -> Tensor:
+        """The upper bound of what is lost, relative to Z [B]."""
+        sentences, steps, _ = self.shape
+        table = self.table.clamp(min=self.lost)
+        c = self.c.clamp(min=torch.finfo(self.c.dtype).tiny)
+        w = self.e.clamp(min=self.lost).div_(c)
+        beta = torch.ones_like(w)
+        for t in reversed(range(1, len(self.sizes))):
+            now, before = self._block(w, t), self._block(beta, t - 1, self.sizes[t])
+            _product(now.mul_(self._block(beta, t)), self._step(table, t).mT, before)
+            before.add_(self.lost)
+        each = 5 * self.lost * (beta.sum(1).double() / c[:, 0])
+        return each.new_zeros(sentences).index_add_(0, self.rows // steps, each)
+
+    def counts(self, weight: Tensor, transitions: bool) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        """Gradients of ``sum(weight log_partition)`` for the canonical potentials; ``weight`` [B].
+
+        Args:
+            weight: of each sentence; 0 for those that are unsound.
+            transitions: whether theirs are wanted.
+        """
+        sentences, steps, states = self.shape
+        w = self.e / self.c.clamp(min=torch.finfo(self.c.dtype).tiny)
+        beta = (
+            weight[self.rows // steps, None].expand_as(w).contiguous()
+        )  # the last word's; linear, so weights need no more
+        summed = torch.zeros_like(self.table) if transitions else None
+        for t in reversed(range(1, len(self.sizes))):
+            size = self.sizes[t]
+            now, before = self._block(w, t), self._block(beta, t - 1, size)
+            now.mul_(self._block(beta, t))
+            _product(now, self._step(self.table, t).mT, before)
+            if summed is not None:
+                into, alpha = self._step(summed, t), self._block(self.alpha, t - 1, size)
+                into.addmm_(alpha.t(), now) if into.dim() == 2 else into.addcmul_(alpha[:, :, None], now[:, None])
+        if summed is not None:
+            summed = self._unordered(summed.mul_(self.table), summed.shape[0] == 1)
+        posterior = beta.mul_(self.alpha)
+        emission = posterior.new_zeros(sentences * steps, states).index_copy_(0, self.rows, posterior)
+        ends = (posterior[:sentences], posterior[self.last])
+        first, last = (self._unordered(end, shared=False) for end in ends)
+        return first, summed, emission.view(self.shape), last
+
+    def _unordered(self, values: Tensor, shared: bool) -> Tensor:
+        return values if shared else torch.empty_like(values).index_copy_(0, self.order, values)
+
+    def sample(self, n: int) -> Tensor:
+        """n samples of every sentence [n, B, T], by drawing the last state and then each one before it."""
+        sentences, steps = self.shape[:2]
+        z = self.rows.new_zeros(n, sentences, steps)
+        after = z[:, :0, 0]
+        for t in reversed(range(len(self.sizes))):
+            p = self._block(self.alpha, t).expand(n, -1, -1)
+            if after.shape[1]:
+                table = self._step(self.table, t + 1).mT  # [K to, K from], or one a sentence
+                size = after.shape[1]
+                row = torch.arange(size, device=z.device)
+                into = table[after] if table.dim() == 2 else table[row, after]
+                p = torch.cat([p[:, :size] * into, p[:, size:]], 1)
+            after = _choose(p)
+            z[:, self.order[: self.sizes[t]], t] = after
+        return z
+
+
+def _finite(top: Tensor) -> Tensor:
+    return torch.where(top == -torch.inf, 0.0, top)
+
+
+def _product(rows: Tensor, table: Tensor, out: Tensor) -> None:
+    """``rows`` [n, K] times ``table`` [K, K] or [n, K, K], into ``out``."""
+    if table.dim() == 2:
+        torch.mm(rows, table, out=out)
+    else:
+        torch.bmm(rows[:, None], table, out=out[:, None])
+
+
+def _choose(p: Tensor) -> Tensor:
+    """Indices [...] drawn with probabilities in proportion to ``p`` [..., K]; none where p is 0."""
+    total = p.cumsum(-1)
+    return torch.searchsorted(total, torch.rand_like(total[..., :1]) * total[..., -1:], right=True)[..., 0].clamp(
+        max=p.shape[-1] - 1
+    )
