@@ -40,7 +40,7 @@ def chart(tree: Cells, width: int) -> np.ndarray:
 
 
 def projective_trees(words: int) -> list[tuple[int, ...]]:
-    """Heads (1..T, 0 for the root) of every projective tree with a single root: each subtree covers neighbours alone."""
+    """Heads (1..T, 0 for the root) of every projective tree with a single root: a subtree has no gaps."""
     found = []
     for heads in itertools.product(range(words + 1), repeat=words):
         if heads.count(0) == 1 and _reaches_root(heads) and all(_contiguous(heads, w) for w in range(1, words + 1)):

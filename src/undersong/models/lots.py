@@ -3,6 +3,8 @@
 Knows nothing of what is chosen.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,7 +33,7 @@ class Lots:
 
     def __init__(self, generator: torch.Generator | None = None):
         self.generator = generator
-        self.numbers = iter(())
+        self.numbers: Iterator[float] = iter(())
 
     @staticmethod
     def urn(log_p: Tensor) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The neural PCFG: a context-free grammar whose rules come from vectors of its symbols (Kim, Dyer and Rush 2019, sec. 2.2).
+"""The neural PCFG: its rules come from vectors of its symbols (Kim, Dyer and Rush 2019, sec. 2.2).
 
     p(A -> B C) ~ exp(u_BC . w_A),  and so on: see ``nets.grammar``
 

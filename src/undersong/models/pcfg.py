@@ -1,4 +1,4 @@
-"""The probabilistic context-free grammar with a table of rules, learned by inside-outside (Baker 1979; Lari and Young 1990).
+"""The probabilistic context-free grammar, its rules in tables (Baker 1979; Lari and Young 1990).
 
     p(x, z) = p(S -> A) prod p(A -> B C) prod p(P -> w)
 

@@ -41,7 +41,7 @@ class Rules:
             generator: of the noise.
 
         Returns:
-            z int64 [n, T, T], the symbol of the constituent from word i to word j, -1 where there is none; the sentences.
+            z int64 [n, T, T], the symbol of the constituent of words i to j, -1 where there is none; the sentences.
 
         Raises:
             UserError: hardly any sentence is short enough.

@@ -1,6 +1,6 @@
 """A grammar's rule probabilities by networks over vectors of its symbols (Kim, Dyer and Rush 2019, secs. 2.2 and 2.3).
 
-    p(S -> A)   ~ exp(u_A . f_1([w_S; z])),    p(A -> B C) ~ exp(u_BC . [w_A; z]),    p(P -> w) ~ exp(u_w . f_2([w_P; z]))
+    p(S -> A) ~ exp(u_A . f_1([w_S; z])),  p(A -> B C) ~ exp(u_BC . [w_A; z]),  p(P -> w) ~ exp(u_w . f_2([w_P; z]))
 
 with f_1 and f_2 a layer and two residual layers. Without z these are the rules of a neural PCFG, with a z for each
 sentence those of a compound PCFG. Knows nothing of trees.
