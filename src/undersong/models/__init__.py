@@ -1,7 +1,35 @@
 """What is p(x, z)? One file a model."""
 
-from undersong.models.base import ExactModel, Model
+from undersong.models.base import Counted, ExactModel, Generative, Model, event
+from undersong.models.compound_pcfg import CompoundPCFG
+from undersong.models.continuous_naive_bayes import ContinuousNaiveBayes
+from undersong.models.hmm import HMM
 from undersong.models.language_model import LanguageModel
+from undersong.models.mixture_of_experts import MixtureOfExperts
+from undersong.models.mixture_of_rnns import MixtureOfRNNs
+from undersong.models.mixture_of_unigrams import MixtureOfUnigrams
+from undersong.models.neural_hmm import NeuralHMM
+from undersong.models.neural_pcfg import NeuralPCFG
+from undersong.models.pcfg import PCFG
+from undersong.models.tabular import Tabular
 from undersong.models.vae import VAE
 
-__all__ = ["VAE", "ExactModel", "LanguageModel", "Model"]
+__all__ = [
+    "HMM",
+    "PCFG",
+    "VAE",
+    "CompoundPCFG",
+    "ContinuousNaiveBayes",
+    "Counted",
+    "ExactModel",
+    "Generative",
+    "LanguageModel",
+    "MixtureOfExperts",
+    "MixtureOfRNNs",
+    "MixtureOfUnigrams",
+    "Model",
+    "NeuralHMM",
+    "NeuralPCFG",
+    "Tabular",
+    "event",
+]

@@ -16,7 +16,7 @@ from undersong.data.batch import PAD, Batch
 from undersong.models.base import BAG
 from undersong.models.mixture import Mixture, clusters
 from undersong.models.tabular import Tabular
-from undersong.nets.table import Table
+from undersong.nets.table import Table, WordTable
 
 
 class MixtureOfUnigrams(Configurable, Tabular, Mixture):
@@ -39,7 +39,7 @@ class MixtureOfUnigrams(Configurable, Tabular, Mixture):
         super().__init__()
         self.vocab, self.latent = vocab, clusters(latent)
         self.weights = Table(latent, smoothing=smoothing)
-        self.words = Table(latent, vocab, smoothing=smoothing)
+        self.words = WordTable(vocab, latent, smoothing=smoothing)
 
     def log_weights(self, x: Batch | None = None) -> Tensor:
         """log mu: [K], nats."""
@@ -47,12 +47,11 @@ class MixtureOfUnigrams(Configurable, Tabular, Mixture):
 
     def log_likelihoods(self, x: Batch) -> Tensor:
         """log p(x|z = k) of the words, for every k: [B, K], nats."""
-        by_word = self.words().T.contiguous()  # [V, K]
-        return embedding_bag(x.tokens, by_word, mode="sum", padding_idx=PAD)
+        return embedding_bag(x.tokens, self.words(), mode="sum", padding_idx=PAD)
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:
         """Clusters [n] and bags of words; the model says nothing of lengths, so each has ``max_words`` words."""
         z = torch.multinomial(self.weights().exp(), n, replacement=True, generator=generator)
-        words = torch.multinomial(self.words().exp()[z], max_words, replacement=True, generator=generator)
+        words = torch.multinomial(self.words().T.exp()[z], max_words, replacement=True, generator=generator)
         return z, Batch(words, torch.full_like(z, max_words), torch.arange(n, device=z.device))

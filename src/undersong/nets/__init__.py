@@ -1,9 +1,28 @@
 """Nets that read and write text, and the two fast seams they stand on (``recurrent``, ``vocabulary``)."""
 
+from undersong.nets.bag_of_words import BagEncoder, BagOfWords
 from undersong.nets.base import Decoder, Encoder, Reader, State
+from undersong.nets.context import Context, FirstWords, Label
 from undersong.nets.decoder import RecurrentDecoder
 from undersong.nets.encoder import RecurrentEncoder
 from undersong.nets.recurrent import GRU, LSTM
+from undersong.nets.table import Table
 from undersong.nets.vocabulary import Vocabulary
 
-__all__ = ["GRU", "LSTM", "Decoder", "Encoder", "Reader", "RecurrentDecoder", "RecurrentEncoder", "State", "Vocabulary"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "BagEncoder",
+    "BagOfWords",
+    "Context",
+    "Decoder",
+    "Encoder",
+    "FirstWords",
+    "Label",
+    "Reader",
+    "RecurrentDecoder",
+    "RecurrentEncoder",
+    "State",
+    "Table",
+    "Vocabulary",
+]
