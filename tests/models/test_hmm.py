@@ -1,0 +1,313 @@
+"""Hidden Markov models: log p(x), posteriors and counts against enumeration and against hmmlearn; what EM promises."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hmmlearn.hmm import CategoricalHMM
+from tests.models.sequences import SENTENCES, enumerated, total
+
+from undersong.data.batch import Batch
+from undersong.draw import draw
+from undersong.errors import UserError
+from undersong.estimators import Marginal
+from undersong.inference import Exact, Observed
+from undersong.learning import EM, Gradient, System
+from undersong.learning.em import ViterbiEM
+from undersong.models import HMM, Counted, ExactModel, NeuralHMM
+from undersong.objectives import ELBO, IWAE
+
+MODELS = [
+    lambda: HMM(8, states=3),
+    lambda: HMM(8, states=2, ends=False),
+    lambda: NeuralHMM(8, states=3, size=8),
+    lambda: NeuralHMM(8, states=2, ends=False, size=8, layers=2),
+]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def system(model, inference=Exact) -> System:
+    return System(model, inference(model.vocab, model.latent), Marginal(), ELBO())
+
+
+def test_protocols():
+    assert isinstance(HMM(8), Counted)
+    assert isinstance(HMM(8), ExactModel)
+    assert isinstance(NeuralHMM(8, size=4), ExactModel)
+    assert not isinstance(NeuralHMM(8, size=4), Counted)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_log_p_x_sums_over_every_state_sequence(make):
+    model = make()
+    expected = torch.stack([total(joint) for joint in enumerated(model, SENTENCES)])
+    assert torch.allclose(model.log_marginal(SENTENCES), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_posterior_is_the_enumerated_one(make):
+    model = make().double()
+    for row, joint in enumerate(enumerated(model, SENTENCES)):
+        alone = Batch.of([SENTENCES.tokens[row, : SENTENCES.lengths[row]].tolist()])
+        q = model.posterior(alone)
+        for z, score in joint.items():
+            there = torch.tensor(z)[None, None]
+            assert torch.allclose(q.log_prob(there)[0, 0], score - total(joint))
+            together = model.log_likelihood(alone, there) + model.prior(alone).log_prob(there)
+            assert torch.allclose(together[0, 0], score)
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_every_importance_weight_is_p_x_so_all_bounds_are_equal(make):
+    model = make()
+    q = model.posterior(SENTENCES)
+    d = draw(model, SENTENCES, q, q.sample((6,)))
+    exact = model.log_marginal(SENTENCES)
+    assert torch.allclose(d.log_w, exact.expand(6, -1), atol=1e-5)
+    assert torch.allclose(IWAE(6)(d), exact, atol=1e-5)
+    kl = torch.distributions.kl_divergence(q, model.prior(SENTENCES))
+    z = q.sample((20_000,))
+    sampled = q.log_prob(z) - model.prior(SENTENCES).log_prob(z)
+    assert ((sampled.mean(0) - kl).abs() <= 4 * sampled.std(0) / 20_000**0.5 + 1e-6).all()
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_padding_and_neighbours_change_nothing(make):
+    model = make()
+    together = model.log_marginal(SENTENCES)
+    for row in range(3):
+        alone = Batch.of([SENTENCES.tokens[row, : SENTENCES.lengths[row]].tolist()])
+        assert torch.allclose(model.log_marginal(alone)[0], together[row])
+
+
+def _hmmlearn(model: HMM) -> CategoricalHMM:
+    other = CategoricalHMM(model.latent, n_iter=1, init_params="", n_features=model.vocab)
+    s = model.scores()
+    other.startprob_ = s.initial.exp().detach().double().numpy()
+    other.transmat_ = s.transition.exp().detach().double().numpy()
+    other.emissionprob_ = s.words.T.exp().detach().double().numpy()
+    for name in ("startprob_", "transmat_", "emissionprob_"):  # it wants rows that sum to 1 in double
+        p = getattr(other, name)
+        setattr(other, name, p / p.sum(-1, keepdims=True))
+    return other
+
+
+def _random_text(sentences: int, vocab: int, seed: int = 0) -> Batch:
+    rng = np.random.default_rng(seed)
+    return Batch.of([rng.integers(4, vocab, rng.integers(1, 12)).tolist() for _ in range(sentences)])
+
+
+def test_likelihood_and_one_em_step_agree_with_hmmlearn():
+    vocab, x = 40, _random_text(60, 40)
+    model = HMM(vocab, states=6, ends=False, smoothing=0.0)
+    other = _hmmlearn(model)
+    words = torch.cat([x.tokens[i, : x.lengths[i]] for i in range(len(x))]).numpy()[:, None]
+    lengths = x.lengths.numpy()
+    assert float(model.log_marginal(x).double().sum()) == pytest.approx(other.score(words, lengths), rel=1e-5)
+    other.fit(words, lengths)
+    em = EM(system(model))
+    for rows in (slice(0, 25), slice(25, 60)):
+        em.step(replace(x, tokens=x.tokens[rows], lengths=x.lengths[rows], index=x.index[rows]), 0)
+    em.end_epoch()
+    s = model.scores()
+    assert np.allclose(s.initial.exp().detach(), other.startprob_, rtol=1e-5, atol=1e-7)
+    assert np.allclose(s.transition.exp().detach(), other.transmat_, rtol=1e-5, atol=1e-7)
+    assert np.allclose(s.words.T.exp().detach(), other.emissionprob_, rtol=1e-5, atol=1e-7)
+    assert float(model.log_marginal(x).double().sum()) == pytest.approx(other.score(words, lengths), rel=1e-5)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_em_never_lowers_its_objective(ends, smoothing):
+    x = _random_text(50, 20)
+    model = HMM(20, states=4, ends=ends, smoothing=smoothing)
+    values = _climb(EM(system(model), tolerance=0.0), x, model, 25)
+    assert min(np.diff(values)) >= -1e-5 * abs(values[0])
+    assert values[-1] > values[0] + 0.1
+
+
+def test_viterbi_em_never_lowers_the_best_joint():
+    x = _random_text(50, 20)
+    model = HMM(20, states=4, smoothing=0.1)
+    learner = ViterbiEM(system(model), tolerance=0.0)
+    values = []
+    for epoch in range(12):
+        learner.step(x, epoch)
+        values.append(float(model.posterior(x).best.double().sum() + model.log_prior()))
+        learner.end_epoch()
+        if learner.finished():
+            break
+    assert min(np.diff(values)) >= -1e-5 * abs(values[0])
+
+
+def _climb(learner: EM, x: Batch, model: HMM, epochs: int) -> list[float]:
+    values = []
+    for epoch in range(epochs):
+        values.append(float(model.log_marginal(x).double().sum() + model.log_prior()) / len(x))
+        learner.step(x, epoch)
+        learner.end_epoch()
+        if learner.finished():
+            break
+    return values
+
+
+def _planted() -> HMM:
+    """Four classes of six words each, which follow each other by rule most of the time."""
+    model = HMM(28, states=4, smoothing=0.0)
+    initial = torch.tensor([0.7, 0.1, 0.1, 0.1])
+    rows = torch.tensor(
+        [
+            [0.05, 0.8, 0.05, 0.05, 0.05],
+            [0.05, 0.05, 0.8, 0.05, 0.05],
+            [0.1, 0.05, 0.05, 0.6, 0.2],
+            [0.5, 0.1, 0.1, 0.1, 0.2],
+        ]
+    )
+    words = torch.full((28, 4), 0.01)
+    for k in range(4):
+        words[4 + 6 * k : 10 + 6 * k, k] = torch.tensor([5.0, 3.0, 2.0, 1.0, 1.0, 1.0])
+    words[:4] = 0
+    model.initial.maximise(initial)
+    model.transition.maximise(rows)
+    model.words.maximise(words)
+    return model
+
+
+def test_em_recovers_a_planted_hmm():
+    truth = _planted()
+    noise = torch.Generator().manual_seed(1)
+    _, train = truth.sample(1500, generator=noise)
+    _, held_out = truth.sample(1500, generator=noise)
+    model = HMM(28, states=4, smoothing=0.1)
+    learner = EM(system(model), restarts=3, tolerance=1e-5)
+    for epoch in range(60):
+        torch.manual_seed(epoch)
+        learner.step(train, epoch)
+        learner.end_epoch()
+        if learner.finished():
+            break
+    best, found = truth.log_marginal(held_out).mean(), model.log_marginal(held_out).mean()
+    assert abs(found - best) < 0.01 * abs(best)
+
+
+def test_samples_have_the_models_own_statistics():
+    model = _planted()
+    z, x = model.sample(4000, generator=torch.Generator().manual_seed(3))
+    first = torch.bincount(z[:, 0], minlength=4) / 4000
+    p = model.scores().initial.exp()
+    assert ((first - p).abs() < 4 * (p * (1 - p) / 4000).sqrt()).all()
+    steps = torch.ones(4)
+    for _ in range(200):  # expected remaining words from each state
+        steps = 1 + model.scores().transition.exp() @ steps
+    expected = float(p @ steps)
+    lengths = x.lengths.double()
+    assert abs(float(lengths.mean()) - expected) < 4 * float(lengths.std()) / 4000**0.5
+    assert int(x.tokens[x.mask[:, 1:]].min()) >= 4
+
+
+def test_neural_hmm_gradient_agrees_with_finite_differences():
+    model = NeuralHMM(8, states=3, size=5).double()
+    model.log_marginal(SENTENCES).sum().backward()
+    for parameter in (model.leaving.vectors, model.spoken, model.entered, model.starting.vectors):
+        for index in ((0, 0), (-1, 2)):
+            with torch.no_grad():
+                values = []
+                for step in (1e-5, -2e-5):
+                    parameter[index] += step
+                    values.append(float(model.log_marginal(SENTENCES).sum()))
+                parameter[index] += 1e-5
+            assert (values[0] - values[1]) / 2e-5 == pytest.approx(float(parameter.grad[index]), rel=1e-4, abs=1e-7)
+
+
+def test_neural_hmm_learns_by_gradient():
+    truth = _planted()
+    _, x = truth.sample(300, generator=torch.Generator().manual_seed(2))
+    torch.manual_seed(1)  # from some starts it finds a lesser optimum
+    model = NeuralHMM(28, states=4, size=32)
+    learner = Gradient(system(model), lr=0.01)
+    losses = [float(learner.step(x, step)["loss"]) for step in range(120)]
+    assert losses[0] > losses[-1] + 5
+    assert losses[-1] < 1.01 * -float(truth.log_marginal(x).detach().mean())
+
+
+def test_tags_raise_accuracy():
+    """A tenth of the words carry their true state: EM then names its states right, which it cannot alone."""
+    truth = _planted()
+    z, x = truth.sample(400, generator=torch.Generator().manual_seed(5))
+    known = torch.rand(z.shape, generator=torch.Generator().manual_seed(6)) < 0.1
+    tagged = replace(x, tags=torch.where(known & x.mask[:, 1:], z, -1))
+
+    def accuracy(inference) -> float:
+        torch.manual_seed(1)
+        model = HMM(28, states=4, smoothing=0.1)
+        learner = EM(system(model, inference), tolerance=1e-5)
+        for epoch in range(30):
+            learner.step(tagged, epoch)
+            learner.end_epoch()
+            if learner.finished():
+                break
+        return float((model.posterior(x).mode == z)[x.mask[:, 1:]].double().mean())
+
+    assert accuracy(Observed) > 0.8
+    assert accuracy(Observed) > accuracy(Exact) + 0.1
+
+
+def test_tags_restrict_the_posterior():
+    model = HMM(8, states=3)
+    tags = torch.full((3, 4), -1)
+    tags[0, 1], tags[2, 3] = 2, 0
+    x = replace(SENTENCES, tags=tags)
+    q = model.posterior(x, given=True)
+    for row, joint in enumerate(enumerated(model, SENTENCES)):
+        agreeing = {
+            z: v for z, v in joint.items() if all(t in (-1, k) for t, k in zip(tags[row].tolist(), z, strict=False))
+        }
+        assert torch.allclose(q.log_partition[row], total(agreeing))
+    z = q.sample((50,))
+    assert (z[:, 0, 1] == 2).all()
+    assert (z[:, 2, 3] == 0).all()
+    assert torch.equal(model.posterior(x).log_partition, model.log_marginal(SENTENCES))
+
+
+def test_a_tag_that_is_no_state_is_one_clear_error():
+    x = replace(SENTENCES, tags=torch.full((3, 4), 7))
+    with pytest.raises(UserError, match="tag number 7, and the model only 3 states"):
+        HMM(8, states=3).posterior(x, given=True)
+
+
+def test_no_states_is_an_error():
+    with pytest.raises(UserError, match="give 1 or more"):
+        HMM(8, states=0)
+
+
+@pytest.mark.parametrize("make", [*MODELS, lambda: HMM(8, states=1, smoothing=0.0)])
+def test_an_empty_sentence_is_impossible_and_never_nan(make):
+    model = make()
+    x = Batch.of([[5, 6], []])
+    assert model.log_marginal(x)[1] == -torch.inf
+    finite = model.log_marginal(x)[0]
+    finite.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    z = model.posterior(x).sample((2,))
+    assert (model.log_likelihood(x, z)[:, 1] == -torch.inf).all()
+
+
+def test_degenerate_corpora_never_give_nan():
+    for sentences in ([[5]] * 4, [[5, 5, 5]], [[5, 6], []], [[4, 4, 4, 4, 4], [5]]):
+        for learner in (EM, ViterbiEM):
+            model = HMM(8, states=5, smoothing=0.0)
+            em = learner(system(model))
+            for epoch in range(15):
+                em.step(Batch.of(sentences), epoch)
+                em.end_epoch()
+                if em.finished():
+                    break
+            value = model.log_marginal(Batch.of(sentences))
+            assert not value.isnan().any()
+            assert (value[Batch.of(sentences).lengths > 0] > -torch.inf).all()
+            assert not any(p.isnan().any() for p in model.parameters())
