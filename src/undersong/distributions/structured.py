@@ -33,8 +33,9 @@ class Structured(Distribution, ABC):
     - ``score(z)``, and ``structure(parts)``: what z has these parts;
     - if you like, ``_log_partition``, with a faster kernel than ``inside(LOG)``, and ``_sample``.
 
-    You get: ``log_partition``, ``marginals``, ``best``, ``mode``, ``top_k``, ``sample``, ``log_prob``, ``expectation``,
-    ``entropy``, and KL by ``torch.distributions.kl_divergence``. All in nats.
+    You get, all in nats: ``log_partition``, ``marginals``, ``best``, ``mode``, ``top_k``, ``sample``, ``log_prob``,
+    ``expectation``, ``entropy``, and KL by ``torch.distributions.kl_divergence``. All of it but kernels of your own is
+    in double precision, whatever the potentials are, since sums of large scores lose what they differ by.
 
     Where no structure is allowed, ``log_partition`` is -inf, gradients and entropy are 0, and ``mode`` and ``sample``
     mean nothing.
@@ -69,7 +70,12 @@ class Structured(Distribution, ABC):
         """
 
     def _log_partition(self) -> Tensor:
-        return self.inside(LOG)
+        return self.wide.inside(LOG).to(self.potentials[0].dtype)
+
+    @property
+    def wide(self) -> Self:
+        """The same in double precision."""
+        return self.replace([p.double() for p in self.potentials])
 
     @property
     def log_partition(self) -> Tensor:
@@ -107,7 +113,7 @@ class Structured(Distribution, ABC):
     @property
     def best(self) -> Tensor:
         """The score of the best structure [B]; its gradient marks that structure's parts."""
-        return self.inside(MAX)
+        return self.wide.inside(MAX).to(self.potentials[0].dtype)
 
     @property
     def mode(self) -> Tensor:
@@ -137,7 +143,7 @@ class Structured(Distribution, ABC):
     def _traced(self, semiring: Semiring) -> tuple[Tensor, Tensor]:
         """The structures found by gradients [k, B, *event], and the values [k, B]."""
         own = [p.shape[0] == len(self.lengths) for p in self.potentials]
-        leaves = [p.detach().requires_grad_(mine) for p, mine in zip(self.potentials, own, strict=True)]
+        leaves = [p.detach().double().requires_grad_(mine) for p, mine in zip(self.potentials, own, strict=True)]
         sources = [leaf for leaf in leaves if leaf.requires_grad]
         found = []
         with torch.enable_grad():
@@ -146,7 +152,7 @@ class Structured(Distribution, ABC):
             for value in values:
                 grads = iter(torch.autograd.grad(value.sum(), sources, retain_graph=True, materialize_grads=True))
                 found.append(self.structure(tuple(next(grads) if mine else None for mine in own)))
-        return torch.stack(found), values.detach()
+        return torch.stack(found), values.detach().to(self.potentials[0].dtype)
 
     def pick(self, potential: Tensor, *index: Tensor | int) -> Tensor:
         """``potential`` [1 or B, ...] of each sentence at ``index``, each int or int [..., B]: [..., B, ...]."""
