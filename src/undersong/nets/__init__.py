@@ -2,10 +2,12 @@
 
 from undersong.nets.bag_of_words import BagEncoder, BagOfWords
 from undersong.nets.base import Decoder, Encoder, Reader, State
+from undersong.nets.components import Components, DiagonalComponents, FullComponents, SphericalComponents
 from undersong.nets.context import Context, FirstWords, Label
 from undersong.nets.decoder import RecurrentDecoder
 from undersong.nets.encoder import RecurrentEncoder
 from undersong.nets.recurrent import GRU, LSTM
+from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
 from undersong.nets.table import Table
 from undersong.nets.vocabulary import Vocabulary
 
@@ -14,14 +16,20 @@ __all__ = [
     "LSTM",
     "BagEncoder",
     "BagOfWords",
+    "Components",
     "Context",
     "Decoder",
+    "DiagonalComponents",
     "Encoder",
     "FirstWords",
+    "FullComponents",
     "Label",
+    "MeanOfWords",
     "Reader",
     "RecurrentDecoder",
     "RecurrentEncoder",
+    "SentenceVectors",
+    "SphericalComponents",
     "State",
     "Table",
     "Vocabulary",

@@ -1,0 +1,125 @@
+"""The mixture of Gaussians over sentence vectors (tutorial, section 4.1; Bishop 2006, section 9.2).
+
+    p(v, z) = mu_z N(v; m_z, S_z),    v = a fixed vector of the sentence
+
+EM in closed form. What it scores is the density of vectors, so its log p(x) compares only with that of other mixtures
+over the same vectors, and may be positive. Knows nothing of words: ``vectors`` turns a sentence into numbers.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn.functional import one_hot
+
+from undersong.configurable import Configurable
+from undersong.data.batch import Batch
+from undersong.models.base import Counts
+from undersong.models.mixture import Mixture, clusters
+from undersong.nets.components import Components, DiagonalComponents
+from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
+from undersong.nets.table import Table, counted
+
+
+class GaussianMixture(Configurable, nn.Module, Mixture):
+    """A sentence's cluster chooses where its vector lies.
+
+    EM starts from the clusters that k-means++ (Arthur and Vassilvitskii 2007) finds in its first batch: a batch much
+    larger than K serves best.
+
+    Args:
+        vocab: V; follows from the corpus.
+        latent: K, the number of clusters.
+        vectors: sentences to vectors, given V.
+        components: ``SphericalComponents``, ``DiagonalComponents`` or ``FullComponents``, given K and D.
+        smoothing: added to each cluster's expected number of sentences.
+    """
+
+    event = "sentence vectors"
+
+    def __init__(
+        self,
+        vocab: int,
+        latent: int = 10,
+        vectors: Callable[[int], SentenceVectors] = MeanOfWords,
+        components: Callable[[int, int], Components] = DiagonalComponents,
+        smoothing: float = 0.01,
+    ):
+        super().__init__()
+        self.vocab, self.latent = vocab, clusters(latent)
+        self.vectors = vectors(vocab)
+        self.weights = Table(latent, smoothing=smoothing)
+        self.components = components(latent, self.vectors.width)
+        nn.init.zeros_(self.weights.logits)
+        self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
+
+    def log_weights(self, x: Batch | None = None) -> Tensor:
+        """log mu: [K], nats."""
+        return self.weights()
+
+    def log_likelihoods(self, x: Batch) -> Tensor:
+        """log N(v; m_k, S_k) for every k: [B, K], nats of density, float64."""
+        return self.components(self._vectors(x))
+
+    def counting(self) -> AbstractContextManager[None]:
+        """The weights become a leaf; the components are counted from responsibilities."""
+        return counted([self.weights])
+
+    def expect(self, x: Batch, q: Distribution, hard: bool = False) -> tuple[Tensor, Counts]:
+        """log p(v) (``hard``: the best joint) in nats [B]; each cluster's sentences, and sums over their vectors."""
+        bound: Tensor = q.best if hard else q.log_partition  # type: ignore[attr-defined]
+        with torch.no_grad():
+            weight = one_hot(q.mode, self.latent) if hard else q.marginals[0]  # type: ignore[attr-defined]
+            possible = ~bound.isneginf()
+            return bound.detach(), self._counts(self._vectors(x), weight * possible[:, None])
+
+    def maximise(self, counts: Counts) -> None:
+        """Weights, means and covariances."""
+        self.weights.maximise(counts["total"])
+        self.components.maximise(counts)
+
+    def log_prior(self) -> Tensor:
+        """Of the weights; the components have none: a scalar, nats."""
+        return self.weights.log_prior()
+
+    @torch.no_grad()
+    def begin(self, x: Batch) -> Counts:
+        """Each sentence in the cluster whose starting mean is nearest; the first batch chooses the means."""
+        v = self._vectors(x)
+        if not self.begun:
+            self.components.means.copy_(plus_plus(v, self.latent))
+            self.get_buffer("begun").fill_(True)
+        nearest = torch.cdist(v, self.components.means.to(v.dtype)).argmin(1)
+        return self._counts(v, one_hot(nearest, self.latent))
+
+    @torch.no_grad()
+    def sample_vectors(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Clusters [n] and a vector from each [n, D]; there are no words in it."""
+        z = torch.multinomial(self.weights().exp(), n, replacement=True, generator=generator)
+        return z, self.components.means[z] + self.components.noise(z, generator)
+
+    @torch.no_grad()
+    def _vectors(self, x: Batch) -> Tensor:
+        return self.vectors(x)
+
+    def _counts(self, v: Tensor, weight: Tensor) -> Counts:
+        return self.components.sums(v, weight)
+
+
+def plus_plus(v: Tensor, count: int) -> Tensor:
+    """``count`` of the points [N, D], each chosen in proportion to its squared distance from those chosen before.
+
+    Where there are fewer points than that, the rest lie near some of them.
+    """
+    chosen = [v[torch.randint(len(v), (), device=v.device)]]
+    away = (v - chosen[0]).square().sum(1)
+    for _ in range(1, count):
+        if float(away.sum()) > 0:
+            chosen.append(v[torch.multinomial(away, 1)[0]])
+        else:
+            spread = v.std(0, correction=0).clamp(min=1e-3)
+            chosen.append(v[torch.randint(len(v), (), device=v.device)] + spread * torch.randn_like(spread))
+        away = away.minimum((v - chosen[-1]).square().sum(1))
+    return torch.stack(chosen)

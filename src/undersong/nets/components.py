@@ -1,0 +1,185 @@
+"""K Gaussian components over vectors of D numbers, learned from sums alone, so that EM may gather them batch by batch.
+
+    log N(v; mu_k, S_k) = -(D log 2 pi + log |S_k| + (v - mu_k)^T S_k^-1 (v - mu_k)) / 2
+    mu_k = m_k / w_k,   S_k = M_k / w_k - mu_k mu_k^T
+    w_k = sum_n r_nk,   m_k = sum_n r_nk v_n,   M_k = sum_n r_nk v_n v_n^T
+
+(Bishop 2006, eqs. 9.24 and 9.25.) Variances have a floor, below which a component would hold a single point; the
+M-step is the maximum above it. All in float64. Knows nothing of what the vectors stand for.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from undersong.configurable import Configurable
+from undersong.errors import UserError
+
+LOG_TWO_PI = math.log(2 * math.pi)
+
+
+class Components(Configurable, nn.Module, ABC):
+    """Base: a subclass chooses the covariances. Its first two arguments are K and D.
+
+    Args:
+        count: K.
+        dim: D.
+        floor: least variance in any direction.
+
+    Raises:
+        UserError: the floor is not above 0.
+    """
+
+    def __init__(self, count: int, dim: int, floor: float = 1e-3):
+        super().__init__()
+        if not floor > 0:
+            raise UserError(f"A floor of {floor:g} under the variances: give a number above 0.")
+        self.floor = floor
+        self.means = nn.Parameter(torch.randn(count, dim))
+
+    @abstractmethod
+    def forward(self, v: Tensor) -> Tensor:
+        """log N(v; mu_k, S_k) for v [B, D]: [B, K], nats, float64."""
+
+    @abstractmethod
+    def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draws from N(0, S_z) for components z [N]: [N, D]."""
+
+    @abstractmethod
+    def spread(self, v: Tensor, weight: Tensor) -> Tensor:
+        """M_k, or what the covariance needs of it, for v [B, D] and weights r [B, K]: [K, ...]."""
+
+    @abstractmethod
+    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+        """Covariances from M_k / w_k and mu_k [K, D], for the components that are ``there``, bool [K]."""
+
+    def sums(self, v: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """w, m and M of some vectors [B, D] with weights r [B, K]."""
+        v, weight = v.double(), weight.double()
+        return {"total": weight.sum(0), "first": weight.T @ v, "second": self.spread(v, weight)}
+
+    @torch.no_grad()
+    def maximise(self, sums: Mapping[str, Tensor]) -> None:
+        """The M-step; a component to which nothing belongs stays as it is."""
+        there = sums["total"] > 0
+        total = sums["total"].clamp(min=1e-300)
+        means = sums["first"] / total[:, None]
+        second = sums["second"] / total.view(-1, *[1] * (sums["second"].dim() - 1))
+        self.maximise_covariance(second, means, there)
+        self.means.copy_(torch.where(there[:, None], means, self.means.double()))
+
+
+class DiagonalComponents(Components):
+    """Independent dimensions, with variances of their own for each component.
+
+    >>> both = DiagonalComponents(2, 1)
+    >>> both.maximise(both.sums(torch.tensor([[0.0], [2.0], [7.0]]), torch.tensor([[1.0, 0], [1, 0], [0, 1]])))
+    >>> both.means[:, 0].tolist(), [round(v, 4) for v in both.log_variance.exp()[:, 0].tolist()]
+    ([1.0, 7.0], [1.0, 0.001])
+    """
+
+    def __init__(self, count: int, dim: int, floor: float = 1e-3):
+        super().__init__(count, dim, floor)
+        self.log_variance = nn.Parameter(torch.zeros(count, dim))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """log N(v; mu_k, S_k): [B, K]."""
+        return _log_density(v, self.means, self._floored())
+
+    def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draws from N(0, S_z): [N, D]."""
+        scale = (0.5 * self._floored()).exp()[z].to(self.means.dtype)
+        return scale * torch.randn(scale.shape, generator=generator, device=scale.device)
+
+    def spread(self, v: Tensor, weight: Tensor) -> Tensor:
+        """Sums of squares: [K, D]."""
+        return weight.T @ v.square()
+
+    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+        """Variances: [K, D]."""
+        found = (second - means.square()).clamp(min=self.floor).log()
+        self.log_variance.copy_(torch.where(there[:, None], found, self.log_variance.double()))
+
+    def _floored(self) -> Tensor:
+        return self.log_variance.double().clamp(min=math.log(self.floor))
+
+
+class SphericalComponents(Components):
+    """One variance for each component, in all directions: with all equal and near zero, K-means."""
+
+    def __init__(self, count: int, dim: int, floor: float = 1e-3):
+        super().__init__(count, dim, floor)
+        self.log_variance = nn.Parameter(torch.zeros(count))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """log N(v; mu_k, s_k I): [B, K]."""
+        return _log_density(v, self.means, self._floored()[:, None].expand_as(self.means))
+
+    def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draws from N(0, s_z I): [N, D]."""
+        scale = (0.5 * self._floored()).exp()[z, None].to(self.means.dtype)
+        shape = (len(z), self.means.shape[1])
+        return scale * torch.randn(shape, generator=generator, device=scale.device)
+
+    def spread(self, v: Tensor, weight: Tensor) -> Tensor:
+        """Mean square over the dimensions, summed: [K]."""
+        return weight.T @ v.square().mean(1)
+
+    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+        """Variances: [K]."""
+        found = (second - means.square().mean(1)).clamp(min=self.floor).log()
+        self.log_variance.copy_(torch.where(there, found, self.log_variance.double()))
+
+    def _floored(self) -> Tensor:
+        return self.log_variance.double().clamp(min=math.log(self.floor))
+
+
+class FullComponents(Components):
+    """A covariance of its own for each component, S_k = L_k L_k^T; D squared numbers each."""
+
+    def __init__(self, count: int, dim: int, floor: float = 1e-3):
+        super().__init__(count, dim, floor)
+        self.below = nn.Parameter(torch.zeros(count, dim, dim))  # L below its diagonal
+        self.log_diagonal = nn.Parameter(torch.zeros(count, dim))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """log N(v; mu_k, S_k): [B, K]."""
+        away = v.double()[None] - self.means.double()[:, None]  # [K, B, D]
+        white = torch.linalg.solve_triangular(self._factor(), away.mT, upper=False)  # [K, D, B]
+        log_scale = self.log_diagonal.double().sum(-1)
+        return -0.5 * (white.square().sum(1).T + v.shape[1] * LOG_TWO_PI) - log_scale
+
+    def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draws from N(0, S_z): [N, D]."""
+        factor = self._factor()[z].to(self.means.dtype)
+        drawn = torch.randn(len(z), factor.shape[1], 1, generator=generator, device=factor.device, dtype=factor.dtype)
+        return (factor @ drawn).squeeze(-1)
+
+    def spread(self, v: Tensor, weight: Tensor) -> Tensor:
+        """Sums of outer products: [K, D, D]."""
+        return torch.einsum("bk,bi,bj->kij", weight, v, v)
+
+    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+        """Covariances, their eigenvalues not below the floor: [K, D, D]."""
+        covariance = second - means[:, :, None] * means[:, None]
+        values, axes = torch.linalg.eigh(torch.where(there[:, None, None], covariance, 0.0))
+        floored = (axes * values.clamp(min=self.floor)[:, None]) @ axes.mT
+        factor = torch.linalg.cholesky(floored)
+        diagonal = factor.diagonal(dim1=1, dim2=2).log()
+        self.below.copy_(torch.where(there[:, None, None], factor.tril(-1), self.below.double()))
+        self.log_diagonal.copy_(torch.where(there[:, None], diagonal, self.log_diagonal.double()))
+
+    def _factor(self) -> Tensor:
+        return self.below.double().tril(-1) + torch.diag_embed(self.log_diagonal.double().exp())
+
+
+def _log_density(v: Tensor, means: Tensor, log_variance: Tensor) -> Tensor:
+    """log N of [B, D] under diagonal Gaussians [K, D]: [B, K], float64."""
+    precision = (-log_variance).exp()
+    centre = means.double().mean(0)  # squares are taken near nought, where they cancel least
+    at, to = v.double() - centre, means.double() - centre
+    square = at.square() @ precision.T - 2 * at @ (to * precision).T + (to.square() * precision).sum(-1)
+    return -0.5 * (square + log_variance.sum(-1) + v.shape[1] * LOG_TWO_PI)
