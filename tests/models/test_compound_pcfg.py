@@ -131,9 +131,11 @@ def test_samples_come_with_their_vectors():
     z, x = model.sample(6, max_words=4, generator=torch.Generator().manual_seed(0))
     assert z.shape == (6, 3)
     assert x.lengths.tolist() == [int((row > 0).sum()) for row in x.tokens]
-    assert int(x.lengths.max()) <= 4 and int(x.tokens.max()) < V
+    assert int(x.lengths.max()) <= 4
+    assert int(x.tokens.max()) < V
     again, same = model.sample(6, max_words=4, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(again, z) and torch.equal(same.tokens, x.tokens)
+    assert torch.equal(again, z)
+    assert torch.equal(same.tokens, x.tokens)
 
 
 def test_a_sentence_of_one_word_is_refused_with_advice():
