@@ -81,7 +81,7 @@ def vectors_of(
     """Word vectors of a split; scaled so that over its words a vector's mean square is one a dimension."""
     pairs, counts = _neighbours(split, vocab, window)
     u, s, _ = randomized_svd(_mutual_information(pairs, shift), size, n_iter=4, random_state=seed)
-    vectors = u * np.sqrt(s)
+    vectors = np.where(counts[:, None] > 0, u * np.sqrt(s), 0.0)
     spread = (counts[:, None] * vectors**2).sum() / max(1, counts.sum() * size)
     return WordVectors((vectors / np.sqrt(spread or 1.0)).astype(np.float32), counts)
 

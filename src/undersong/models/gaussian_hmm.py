@@ -1,0 +1,76 @@
+"""The hidden Markov model of word vectors: each state writes a Gaussian vector (Lin et al. 2015; He et al. 2018).
+
+    p(v, z) = prod_t mu_{z_{t-1}, z_t} N(f(v_t); m_{z_t}, S_{z_t})
+
+where v_t is the vector of word t, trained on the same text beforehand, and f keeps volume. What it scores is a density
+of vectors, so it has no perplexity and its likelihood compares with no other kind of model's. Knows nothing of learning.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from undersong.data.batch import PAD, Batch
+from undersong.data.vectors import read_vectors
+from undersong.errors import UserError
+from undersong.models.base import VECTORS
+from undersong.models.hidden_markov import HiddenMarkov, Scores
+from undersong.models.tabular import Tabular
+from undersong.models.walk import Walk
+from undersong.nets.densities import WordDensities
+from undersong.nets.gaussians import Diagonal, Gaussians
+from undersong.nets.projection import Projection, Unprojected
+from undersong.nets.table import Table
+
+
+class GaussianHMM(HiddenMarkov, Tabular):
+    """K states, each a Gaussian over word vectors.
+
+    Args:
+        vocab: V; follows from the corpus.
+        vectors: a file written by ``undersong vectors``; the model keeps a copy of what is in it.
+        states: K.
+        ends: score the end of the sentence too.
+        smoothing: added to each expected count of a start or a transition.
+        gaussians: ``Diagonal``, ``SharedDiagonal`` or ``Tied`` (one full covariance), given K and D.
+        projection: f, given D: ``Unprojected``, or ``Coupling``, an invertible network.
+        climbing: steps of a learned projection in each M-step.
+
+    Raises:
+        UserError: there is no such file, or it is of another vocabulary.
+    """
+
+    def __init__(
+        self,
+        vocab: int,
+        vectors: Path | None = None,
+        states: int = 45,
+        ends: bool = True,
+        smoothing: float = 0.001,
+        gaussians: Callable[[int, int], Gaussians] = Diagonal,
+        projection: Callable[[int], Projection] = Unprojected,
+        climbing: int = 10,
+    ):
+        super().__init__(vocab, states, ends)
+        if vectors is None:
+            raise UserError(
+                "GaussianHMM reads word vectors: make them with `undersong vectors CORPUS --out FILE`, and give "
+                "--model.vectors FILE."
+            )
+        self.event = VECTORS
+        self.initial = Table(states, smoothing=smoothing)
+        self.transition = Table(states, states + ends, smoothing=smoothing)
+        self.words = WordDensities(read_vectors(vectors, vocab), states, gaussians, projection, climbing)
+
+    def scores(self) -> Scores:
+        """The tables, and the density of each word's vector in each state."""
+        rows = self.transition()
+        return Scores(self.initial(), rows[:, : self.latent], self.words(), rows[:, self.latent] if self.ends else None)
+
+    def words_for(self, path: Walk, s: Scores, generator: torch.Generator | None) -> Batch:
+        """For each state the word nearest to a vector drawn from it."""
+        tokens: Tensor = torch.full_like(path.states, PAD)
+        tokens[path.inside] = self.words.nearest(path.states[path.inside], generator)
+        return Batch(tokens, path.lengths, torch.arange(len(tokens), device=tokens.device))

@@ -1,0 +1,185 @@
+"""HMMs of word vectors: against enumeration and hmmlearn, with and without a projection; what EM promises."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hmmlearn.hmm import GaussianHMM as Other
+from tests.models.sequences import SENTENCES, enumerated, total
+from tests.models.vectors import planted_vectors
+
+from undersong.data.batch import Batch
+from undersong.draw import draw
+from undersong.errors import UserError
+from undersong.estimators import Marginal
+from undersong.inference import Exact
+from undersong.learning import EM, Gradient, System
+from undersong.models import HMM, Counted, ExactModel, event
+from undersong.models.gaussian_hmm import GaussianHMM
+from undersong.nets.gaussians import Diagonal, SharedDiagonal, Tied
+from undersong.nets.projection import Coupling
+from undersong.objectives import ELBO
+
+KINDS = [Diagonal, SharedDiagonal, Tied]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return planted_vectors(tmp_path / "vectors.safetensors", vocab=28, classes=4)
+
+
+def system(model) -> System:
+    return System(model, Exact(model.vocab, model.latent), Marginal(), ELBO())
+
+
+def climb(model, x: Batch, epochs: int) -> list[float]:
+    learner = EM(system(model), tolerance=0.0)
+    values = []
+    for epoch in range(epochs):
+        values.append(float(model.log_marginal(x).detach().double().sum() + model.log_prior().detach()) / len(x))
+        learner.step(x, epoch)
+        learner.end_epoch()
+        if learner.finished():
+            break
+    return values
+
+
+def text(sentences: int, seed: int = 0) -> tuple[torch.Tensor, Batch]:
+    """Classes 0, 1, 2, 3, 0, ... in a ring, six words each."""
+    rng = np.random.default_rng(seed)
+    rows, states = [], []
+    for _ in range(sentences):
+        z = (rng.integers(4) + np.arange(rng.integers(2, 9))) % 4
+        rows.append((4 + 6 * z + rng.integers(6, size=len(z))).tolist())
+        states.append(z.tolist())
+    x = Batch.of(rows)
+    return Batch.of(states).tokens, x
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_log_p_x_sums_over_every_state_sequence(file, kind, ends):
+    model = GaussianHMM(28, file, states=3, ends=ends, gaussians=kind)
+    expected = torch.stack([total(joint) for joint in enumerated(model, SENTENCES)])
+    assert torch.allclose(model.log_marginal(SENTENCES), expected, rtol=1e-5)
+    q = model.posterior(SENTENCES)
+    d = draw(model, SENTENCES, q, q.sample((5,)))
+    assert torch.allclose(d.log_w, expected.expand(5, -1), rtol=1e-5)
+    assert isinstance(model, Counted)
+    assert isinstance(model, ExactModel)
+    assert event(model) == "word vectors" != event(HMM(9))
+
+
+def test_likelihood_and_one_em_step_agree_with_hmmlearn(file):
+    _, x = text(40)
+    model = GaussianHMM(28, file, states=3, ends=False, smoothing=0.0)
+    s = model.scores()
+    other = Other(3, "diag", n_iter=1, init_params="", min_covar=0, covars_prior=0, covars_weight=0)
+    other.startprob_ = s.initial.exp().detach().double().numpy()
+    other.startprob_ /= other.startprob_.sum()
+    other.transmat_ = s.transition.exp().detach().double().numpy()
+    other.transmat_ /= other.transmat_.sum(1, keepdims=True)
+    gaussians = model.words.gaussians
+    other.means_ = gaussians.means.detach().double().numpy()
+    other.covars_ = gaussians.log_variance.detach().double().exp().numpy()
+    words = torch.cat([x.tokens[i, : x.lengths[i]] for i in range(len(x))])
+    seen = model.words.vectors[words].double().numpy()
+    lengths = x.lengths.numpy()
+    assert float(model.log_marginal(x).detach().double().sum()) == pytest.approx(other.score(seen, lengths), rel=1e-5)
+    other.fit(seen, lengths)
+    learner = EM(system(model))
+    for rows in (slice(0, 15), slice(15, 40)):
+        learner.step(replace(x, tokens=x.tokens[rows], lengths=x.lengths[rows], index=x.index[rows]), 0)
+    learner.end_epoch()
+    s = model.scores()
+    assert np.allclose(s.transition.exp().detach(), other.transmat_, rtol=1e-5, atol=1e-7)
+    assert np.allclose(gaussians.means.detach(), other.means_, rtol=1e-5, atol=1e-5)
+    variance = np.stack([np.diag(c) for c in other.covars_])
+    assert np.allclose(gaussians.log_variance.detach().exp(), variance, rtol=1e-4)
+    assert float(model.log_marginal(x).detach().double().sum()) == pytest.approx(other.score(seen, lengths), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("projection", [None, partial(Coupling, layers=2, hidden=8)])
+def test_em_never_lowers_its_objective(file, kind, projection):
+    _, x = text(40)
+    chosen = {} if projection is None else {"projection": projection}
+    model = GaussianHMM(28, file, states=4, gaussians=kind, climbing=4, **chosen)
+    values = climb(model, x, 10)
+    assert min(np.diff(values)) >= -1e-5 * abs(values[0])
+    assert values[-1] > values[0] + 0.1
+
+
+def test_a_projection_that_is_learned_reaches_a_higher_density(file):
+    _, x = text(60)
+    plain = climb(GaussianHMM(28, file, states=2, gaussians=SharedDiagonal), x, 12)
+    torch.manual_seed(0)
+    curved = climb(GaussianHMM(28, file, states=2, gaussians=SharedDiagonal, projection=Coupling), x, 12)
+    assert curved[-1] > plain[-1] + 0.5
+
+
+def test_em_finds_the_planted_classes(file):
+    z, x = text(150)
+    best = None
+    for seed in range(3):
+        torch.manual_seed(seed)
+        model = GaussianHMM(28, file, states=4)
+        value = climb(model, x, 20)[-1]
+        if best is None or value > best[0]:
+            best = value, model
+    found = best[1].posterior(x).mode[x.mask[:, 1:]]
+    table = torch.zeros(4, 4)
+    table.index_put_((z[x.mask[:, 1:]], found), torch.ones(len(found)), accumulate=True)
+    assert float(table.max(1).values.sum() / table.sum()) > 0.95
+
+
+def test_gradient_trains_it_too(file):
+    _, x = text(60)
+    model = GaussianHMM(28, file, states=4, projection=partial(Coupling, layers=2, hidden=8))
+    learner = Gradient(system(model), lr=0.02)
+    losses = [float(learner.step(x, step)["loss"]) for step in range(30)]
+    assert losses[-1] < losses[0] - 1
+    assert all(p.grad is not None for p in model.words.projection.parameters())
+
+
+def test_it_writes_the_words_whose_vectors_are_near(file):
+    _, x = text(150)
+    model = GaussianHMM(28, file, states=4)
+    climb(model, x, 15)
+    states, written = model.sample(50, max_words=12, generator=torch.Generator().manual_seed(0))
+    inside = written.mask[:, 1:]
+    assert int(written.tokens[inside].min()) >= 4
+    assert int(written.tokens[~inside].sum()) == 0
+    by_state = [set(((written.tokens[inside] - 4) // 6)[states[inside] == k].tolist()) for k in range(4)]
+    assert all(len(classes) <= 2 for classes in by_state)
+
+
+def test_files_that_cannot_be_used(tmp_path, file):
+    with pytest.raises(UserError, match="undersong vectors CORPUS"):
+        GaussianHMM(28)
+    with pytest.raises(UserError, match="holds no word vectors"):
+        GaussianHMM(28, tmp_path / "none.safetensors")
+    with pytest.raises(UserError, match="vectors of 28 words and the corpus 30"):
+        GaussianHMM(30, file)
+    (tmp_path / "text").write_text("no vectors")
+    with pytest.raises(UserError, match="no file of word vectors"):
+        GaussianHMM(28, tmp_path / "text")
+    with pytest.raises(UserError, match="only 24 words with vectors"):
+        GaussianHMM(28, file, states=25)
+
+
+def test_degenerate_text_never_gives_nan(file):
+    for sentences in ([[5]] * 3, [[5, 5, 5, 5]], [[5, 6], []]):
+        for kind in KINDS:
+            model = GaussianHMM(28, file, states=3, smoothing=0.0, gaussians=kind)
+            climb(model, Batch.of(sentences), 8)
+            assert not model.log_marginal(Batch.of(sentences)).isnan().any()
+            assert not any(p.isnan().any() for p in model.parameters())
