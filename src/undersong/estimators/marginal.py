@@ -38,13 +38,12 @@ class Marginal(Estimator):
         return d, -objective(d).mean()
 
     def judge(self, model: Model, x: Batch, q: Distribution, objective: Objective, step: int, seed: int) -> Draw:
-        """The same with its two terms told apart: the rate KL(p(z|x) || p(z)), and log p(x) plus that rate."""
+        """The same; where z can be enumerated, with the rate KL(p(z|x) || p(z)) told apart."""
         d = _summed(q, step)
-        rate = kl_parts(q, model.prior(x))
+        rate = kl_parts(q, model.prior(x)) if q.has_enumerate_support else None
         if rate is None:
             return replace(d, x=x)
-        rate = rate.sum(-1, keepdim=True)  # [B, 1]
-        return replace(d, log_px=d.log_px + rate.T, log_qz=rate.T, parts=rate, x=x)
+        return replace(d, log_px=d.log_px + rate.T, log_qz=rate.T, parts=rate, x=x)  # rate [B, 1]
 
 
 def _summed(q: Distribution, step: int = 0) -> Draw:
@@ -56,4 +55,4 @@ def _summed(q: Distribution, step: int = 0) -> Draw:
         )
     log_p = log_p[None]  # [1, B]
     nothing = torch.zeros_like(log_p)
-    return Draw(log_p, nothing, nothing, nothing.T, step=step, q=q)
+    return Draw(log_p, nothing, nothing, nothing.T[:, :0], step=step, q=q)

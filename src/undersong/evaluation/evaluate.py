@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from undersong.data.store import Split
-from undersong.data.tokens import Tokenizer
 from undersong.errors import UserError
 from undersong.evaluation.judgement import Figures, judge
 from undersong.evaluation.measure import Measure
 from undersong.evaluation.rows import check_ending, write_rows
+from undersong.evaluation.structure import STRUCTURE
 from undersong.evaluation.suite import examine_run
 from undersong.learning.device import resolve_device
 from undersong.learning.files import write_atomically
 from undersong.learning.run import Run
+from undersong.models import event
 from undersong.nets.precision import resolve, using
 
 FILE = "evaluation.json"
@@ -62,7 +63,8 @@ def evaluate(
         measures: further questions, such as those of ``suite.SUITE``, always asked in fp32.
 
     Returns:
-        The figures by name, in nats a sentence; None where the model does not define one. See ``judgement``. Under
+        The figures by name, in nats a sentence; None where the model does not define one. See ``judgement``. Of a model
+        with tags, clusters, heads or brackets, and a corpus that has them too, those of ``structure``. Under
         ``suite``, if measures were given: their ``figures``, the ``seconds`` each took, and which were ``left_out`` and
         why.
 
@@ -80,12 +82,12 @@ def evaluate(
         judgement = judge(loaded.system, sentences, samples, None if all else subset, seed, refine)
     facts: Figures = {
         "split": split,
-        "event": event(loaded.tokenizer),
+        "event": scored(loaded),
         "corpus": loaded.info["corpus"],
         "step": loaded.step,
         "precision": chosen.name,
     }
-    figures = {**judgement.figures, **facts}
+    figures = {**judgement.figures, **facts, **_structure(loaded, split, seed)}
     if measures:
         figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
     store(loaded.path, figures)
@@ -94,11 +96,12 @@ def evaluate(
     return figures
 
 
-def event(tokenizer: Tokenizer) -> str:
+def scored(run: Run) -> str:
     """What a likelihood is the likelihood of; perplexities of different events do not compare."""
-    names = "\n".join(tokenizer.names).encode("utf-8", "surrogatepass")
-    unit = "word pieces" if tokenizer.is_bpe else "words"
-    return f"{unit} and end of sentence, vocabulary {sha256(names).hexdigest()[:8]}"
+    names = "\n".join(run.tokenizer.names).encode("utf-8", "surrogatepass")
+    what = event(run.system.model)
+    what = what.replace("words", "word pieces") if run.tokenizer.is_bpe else what
+    return f"{what}, vocabulary {sha256(names).hexdigest()[:8]}"
 
 
 def stored(folder: Path) -> dict[str, Figures]:
@@ -114,6 +117,11 @@ def store(folder: Path, figures: Mapping[str, Any]) -> None:
     """Put the figures of one split beside those of the others, whole or not at all."""
     found = {**stored(folder), str(figures["split"]): dict(figures)}
     write_atomically(folder / FILE, json.dumps(found, indent=1, allow_nan=False).encode())
+
+
+def _structure(run: Run, split: str, seed: int) -> Mapping[str, float | None]:
+    """Tags, clusters, heads and brackets beside the corpus's own, where model and corpus both have them."""
+    return examine_run(run, STRUCTURE, split=split, sentences=None, seed=seed).figures
 
 
 def _sentences(run: Run, name: str) -> Split:

@@ -24,6 +24,8 @@ from undersong.inference.refined import proposes
 from undersong.learning.system import System
 from undersong.measures.information import cap, mutual_information
 from undersong.measures.latent import active_units
+from undersong.models import event
+from undersong.models.base import VECTORS
 
 Figures = dict[str, Any]
 ESTIMATOR = "mean of log q(z|x) - log 1/N sum_j q(z|x_j) over the N sentences of the split"
@@ -88,6 +90,8 @@ def judge(
         same = {"nll_is": "nll_exact", "ppl_is": "ppl_exact", "autogen_generation": "elbo"}
         figures |= {name: figures[other] for name, other in same.items()}
         figures |= {"nll_is_sentences": len(scores.rows), "nll_is_se": 0.0}
+    if event(system.model) == VECTORS:  # densities, of which no perplexity is made
+        figures |= {name: None for name in figures if name.startswith("ppl")}
     return Judgement({name: _finite(value) for name, value in figures.items()}, scores, sampled)
 
 
@@ -117,9 +121,9 @@ def _bounds(system: System, scores: Scores) -> Figures:
     if d is not None:
         value = objective(system, d)
         found["objective"] = None if value is None else float(value.cpu().double().mean())
-        if system.model.latent:
+        if d.parts is None or d.parts.shape[1]:
             found["reconstruction"] = -float(d.mean(d.log_px).cpu().double().mean())
-        if system.model.latent and d.parts is not None:
+        if d.parts is not None and d.parts.shape[1]:
             found["kl"] = float(d.kl.cpu().double().mean())
             if scores.exact is None:
                 found["elbo"] = -found["reconstruction"] - found["kl"]

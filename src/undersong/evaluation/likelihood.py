@@ -19,7 +19,7 @@ from undersong.data.store import Split
 from undersong.decoding.progress import shown
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
-from undersong.evaluation.scoring import batches, device_of
+from undersong.evaluation.scoring import batches, device_of, scored_tokens
 from undersong.inference.refined import proposes, refine
 from undersong.learning.system import System
 from undersong.measures import bounds
@@ -36,7 +36,7 @@ class Likelihood:
 
     Attributes:
         rows: their rows in the split.
-        tokens: words and ends of sentence.
+        tokens: words, and ends of sentence where the model scores them.
         log_p: log p(x).
         error: its standard error; NaN where there was one sample.
         effective: its effective sample size.
@@ -105,7 +105,7 @@ def likelihood(
         estimate = bounds.importance_sampled(log_w)
         again = bounds.reconstruction(log_w, log_px)
         numbers = [t.cpu().double().numpy() for t in (estimate.value, estimate.error, estimate.effective, again)]
-        found.append(Likelihood(part, split.lengths[part].astype(np.int64) + 1, *numbers))
+        found.append(Likelihood(part, scored_tokens(system.model, split.lengths[part]), *numbers))
     return Likelihood(*(np.concatenate([getattr(f, field.name) for f in found]) for field in fields(Likelihood)))
 
 

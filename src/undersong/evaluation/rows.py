@@ -49,7 +49,7 @@ def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
     if d is not None:
         if not system.objective.couples_batch:
             columns["objective"] = objective(system, d)
-        if system.model.latent:
+        if d.parts is None or d.parts.shape[1]:
             columns["reconstruction"] = -d.mean(d.log_px)
             if d.parts is not None:
                 columns |= {"kl": d.kl, "elbo": d.mean(d.log_px) - d.kl}

@@ -16,7 +16,8 @@ from undersong.data.store import Split
 from undersong.decoding.progress import shown
 from undersong.draw import Draw, joined
 from undersong.learning.system import System
-from undersong.models import ExactModel
+from undersong.models import ExactModel, Model, event
+from undersong.models.base import WORDS_AND_END
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Scores:
 
     Attributes:
         rows: their rows in the split, by length [N]; all else is in this order.
-        tokens: words and ends of sentence of each [N].
+        tokens: words of each, and its end where the model scores that [N].
         draw: the joined record of all; None where the posterior cannot be sampled with keyed noise.
         posteriors: q(z|x) in batches, which add up to N; empty without a draw.
         z: the samples [S, N, ...]; None without a draw.
@@ -75,13 +76,18 @@ def score(system: System, split: Split, seed: int = 0, size: int = 128) -> Score
     codes = [d.z for d in draws if isinstance(d.z, Tensor)]
     return Scores(
         rows=rows,
-        tokens=split.lengths[rows].astype(np.int64) + 1,
+        tokens=scored_tokens(system.model, split.lengths[rows]),
         draw=joined(draws) if whole else None,
         posteriors=[d.q for d in draws if d.q is not None] if whole else [],
         z=torch.cat(codes, 1) if whole and len(codes) == len(parts) else None,
         means=_means(draws) if whole and system.model.latent else None,
         exact=torch.cat(exact) if exact else None,
     )
+
+
+def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+    """How many tokens the likelihood of each sentence is of: its words, and its end where the model scores that."""
+    return lengths.astype(np.int64) + (event(model) == WORDS_AND_END)
 
 
 def _means(draws: list[Draw]) -> Tensor | None:

@@ -6,7 +6,7 @@ figure depends on batches or on which other measures ran. Knows nothing of any m
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.errors import UserError
 from undersong.learning.system import System
+from undersong.models import ExactModel, Generative
 from undersong.nets import Decoder
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class NotApplicable(Exception):
     """Why a measure has no meaning here, in a clause: "the corpus has no labels"."""
 
 
+@runtime_checkable
 class _Writes(Protocol):
     decoder: Decoder
 
@@ -77,7 +79,6 @@ class Subject:
         self.search: Search = search or (Greedy() if self.latent else Sample())
         self.sampled, self.num_samples, self.progress = sampled, samples, progress
         self.rows = self.choose(len(self.split), sentences)
-        self.decoder = cast(_Writes, system.model).decoder
         self.device = next(system.parameters()).device
         self.longest = int(corpus.train.lengths.max(initial=1))
 
@@ -94,6 +95,8 @@ class Subject:
         """Raises NotApplicable for a model without latent variables."""
         if not self.latent:
             raise NotApplicable("the model has no latent variable")
+        if isinstance(self.system.model, ExactModel):
+            raise NotApplicable("the model's latent variable is no vector")
 
     def need_labels(self) -> int:
         """The number of classes; raises NotApplicable where there are none, or one only."""
@@ -104,6 +107,13 @@ class Subject:
         if not (self.split.labels[self.rows] >= 0).any():
             raise NotApplicable("none of the sentences judged has a label")
         return max(len(self.corpus.label_names or ()), int(self.corpus.train.labels.max()) + 1)
+
+    @property
+    def decoder(self) -> Decoder:
+        """What writes sentences; raises NotApplicable for a model that has none."""
+        if not isinstance(self.system.model, _Writes):
+            raise NotApplicable("the model has no decoder that writes sentences from z")
+        return self.system.model.decoder
 
     # Sentences.
 
@@ -146,6 +156,10 @@ class Subject:
     def draw_samples(self, count: int) -> list[list[int]]:
         """``count`` sentences from the model's own prior (not from a standard Gaussian, where they differ); the first
         ones are the same whatever the count."""
+        if isinstance(self.system.model, Generative):
+            generator = torch.Generator(self.device).manual_seed(self.seed)
+            _, x = self.system.model.sample(count, max_words=self.longest, generator=generator)
+            return [words[:n] for words, n in zip(x.tokens.tolist(), x.lengths.tolist(), strict=True)]
         keys = np.arange(count)
         return self.write(self.prior_codes(count), "samples of the prior", keys)
 

@@ -80,4 +80,4 @@ class Gradient(Learner):
 def terms(d: Draw) -> Metrics:
     """The distortion and, where q has a density, the rate of a draw: means over its sentences, nats."""
     found = {"reconstruction": -d.mean(d.log_px).mean()}
-    return found if d.parts is None else {**found, "kl": d.kl.mean()}
+    return found if d.parts is None or not d.parts.shape[1] else {**found, "kl": d.kl.mean()}

@@ -10,9 +10,10 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.draw import FINAL, Draw, draw
+from undersong.errors import UserError
 from undersong.estimators import Estimator
 from undersong.inference import Inference
-from undersong.models import Model
+from undersong.models import ExactModel, Layered, Model
 from undersong.objectives import Objective
 
 
@@ -51,6 +52,18 @@ class System(nn.Module):
             NotImplementedError: the posterior has no keyed noise.
         """
         return self.estimator.judge(self.model, x, self.posterior(x, FINAL), self.objective, FINAL, seed)
+
+    def structure(self, x: Batch) -> Distribution:
+        """p(structure|x): the exact posterior over discrete z; in a layered model, that given the mean of q(z|x).
+
+        Raises:
+            UserError: the model has vectors only.
+        """
+        if isinstance(self.model, Layered):
+            return self.model.structure(x, self.posterior(x, FINAL).mean)
+        if isinstance(self.model, ExactModel) and self.model.latent:
+            return self.model.posterior(x)
+        raise UserError(f"{type(self.model).__name__} has no clusters, tags or trees: its latent variable is a vector.")
 
     def group(self, name: str) -> Iterator[nn.Parameter]:
         """The parameters of ``generative``, ``inference`` or ``auxiliary``."""

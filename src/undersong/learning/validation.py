@@ -80,11 +80,11 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
     if d.parts is not None:
         rate = float(d.kl.cpu().double().mean())
         found["elbo"] = -distortion - rate
-        if latent:
+        if d.parts.shape[1]:
             found["kl"] = rate
             if value < 0:
                 found["kl_percent"] = 100.0 * system.objective.kl_factor(FINAL) * rate / -value
-            if d.parts.shape[1] == latent:
+            if d.parts.shape[1] == latent and means is not None:
                 found["dead_units"] = int((d.parts.mean(0) < 0.01).sum())
     if latent and means is not None:
         found["active_units"] = active_units(means)

@@ -4,6 +4,7 @@ from undersong.models.base import Counted, ExactModel, Generative, Layered, Mode
 from undersong.models.compound_pcfg import CompoundPCFG
 from undersong.models.continuous_naive_bayes import ContinuousNaiveBayes
 from undersong.models.dmv import DMV
+from undersong.models.gaussian_hmm import GaussianHMM
 from undersong.models.gaussian_mixture import GaussianMixture
 from undersong.models.hmm import HMM
 from undersong.models.language_model import LanguageModel
@@ -26,6 +27,7 @@ __all__ = [
     "ContinuousNaiveBayes",
     "Counted",
     "ExactModel",
+    "GaussianHMM",
     "GaussianMixture",
     "Generative",
     "LanguageModel",

@@ -98,6 +98,15 @@ class Generative(Protocol):
         ...
 
 
+@runtime_checkable
+class Layered(Model, Protocol):
+    """A model with a structure between its vector z and its words, summed out exactly given z."""
+
+    def structure(self, x: Batch, z: Tensor) -> Distribution:
+        """p(structure | x, z) for z [B, D]: batch shape [B]."""
+        ...
+
+
 def event(model: Model) -> str:
     """What the model's likelihood is the likelihood of."""
     return getattr(model, "event", WORDS_AND_END)
