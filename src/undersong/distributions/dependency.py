@@ -8,7 +8,8 @@ Words are 1..T, 0 is the root. Knows nothing of words or of where the scores com
 import torch
 from torch import Tensor
 
-from undersong.distributions.semirings import Semiring
+from undersong.distributions.log_heads import LogHeads
+from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.split_heads import inside, is_projective
 from undersong.distributions.structured import Parts, Structured
 
@@ -46,6 +47,23 @@ class Dependency(Structured):
     def inside(self, semiring: Semiring) -> Tensor:
         first, later = self._arcs()
         return inside(semiring, first, later, first.new_zeros(*first.shape[:2], 2, 2), self.lengths)
+
+    def _log_partition(self) -> Tensor:
+        (arcs,) = self.potentials
+        if self.multiroot:  # the root is the first position, and the head of all
+            root = torch.full_like(arcs[:, 0], -torch.inf).index_fill(1, self.lengths.new_zeros(1), 0.0)
+            found = LogHeads.apply(root, arcs, None, None, self.lengths + 1)
+        else:
+            found = LogHeads.apply(arcs[:, 0, 1:], arcs[:, 1:, 1:], None, None, self.lengths)
+        return self._settle(*found)
+
+    def _settle(self, value: Tensor, sound: Tensor) -> Tensor:
+        """log Z [B], with what is not sound computed again in log space."""
+        (arcs,) = self.potentials
+        if not sound.all():
+            rest = (~sound).nonzero()[:, 0]
+            value = value.index_copy(0, rest, self.replace([arcs[rest].double()], self.lengths[rest]).inside(LOG))
+        return value.to(arcs.dtype)
 
     def score(self, z: Tensor) -> Tensor:
         (arcs,) = self.potentials

@@ -10,7 +10,8 @@ r hangs on the root (Klein and Manning 2004). Knows nothing of words, tags or pr
 import torch
 from torch import Tensor
 
-from undersong.distributions.semirings import Semiring
+from undersong.distributions.log_heads import LogHeads
+from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.split_heads import inside, is_projective
 from undersong.distributions.structured import Parts, Structured
 
@@ -58,6 +59,16 @@ class Valence(Structured):
 
     def inside(self, semiring: Semiring) -> Tensor:
         return inside(semiring, *self._arcs(), self.lengths)
+
+    def _log_partition(self) -> Tensor:
+        root = self.potentials[0]
+        first, later, stop = self._arcs()
+        value, sound = LogHeads.apply(root, first[:, 1:, 1:], later[:, 1:, 1:], stop[:, 1:], self.lengths)
+        if not sound.all():
+            rest = (~sound).nonzero()[:, 0]
+            again = self.replace([p[rest].double() for p in self.potentials], self.lengths[rest])
+            value = value.index_copy(0, rest, again.inside(LOG))
+        return value.to(root.dtype)
 
     def score(self, z: Tensor) -> Tensor:
         first, later, stop = self._arcs()
