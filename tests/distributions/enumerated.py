@@ -1,0 +1,114 @@
+"""What every structured distribution must agree with: all its structures, listed and scored one by one."""
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from undersong.distributions import Structured
+from undersong.distributions.semirings import LOG
+
+
+class Enumerated:
+    """``dist`` by brute force.
+
+    Args:
+        dist: any structured distribution, in double precision.
+        structures: for each sentence, all its structures [M_b, *event], each once.
+    """
+
+    def __init__(self, dist: Structured, structures: list[Tensor]):
+        self.dist, self.structures = dist, structures
+        self.leaves = [p.detach().clone().requires_grad_() for p in dist.potentials]
+        mine = dist.replace(self.leaves)
+        self.scores = [scored(mine, z, b) for b, z in enumerate(structures)]
+        self.log_partition = torch.stack([safe_log_sum_exp(s) for s in self.scores])
+
+    def probabilities(self, b: int) -> Tensor:
+        """p(z) of each structure of sentence b."""
+        return (self.scores[b] - self.log_partition[b]).exp().detach()
+
+    def check(self) -> None:
+        """Everything the base class gives, but samples."""
+        self.check_totals()
+        self.check_best()
+        self.check_entropy()
+
+    def check_totals(self) -> None:
+        torch.testing.assert_close(self.dist.log_partition, self.log_partition)
+        plain = self.dist.inside(LOG)
+        torch.testing.assert_close(plain, self.log_partition)
+        possible = self.log_partition > -torch.inf
+        total = self.log_partition[possible].sum() + sum(0 * p[p > -torch.inf].sum() for p in self.leaves)
+        marginals = torch.autograd.grad(total, self.leaves, materialize_grads=True)
+        for ours, listed in zip(self.dist.marginals, marginals, strict=True):
+            torch.testing.assert_close(ours, listed.nan_to_num(), atol=1e-9, rtol=1e-7)
+        for b, z in enumerate(self.structures):
+            if possible[b]:
+                each = self.dist.log_prob(spread(self.dist, z, b))[:, b]
+                torch.testing.assert_close(each.exp(), self.probabilities(b))
+
+    def check_best(self) -> None:
+        z, best = self.dist.mode, self.dist.best
+        k = 4
+        several, values = self.dist.top_k(k)
+        assert several.shape == (k, *self.dist.batch_shape, *self.dist.event_shape)
+        torch.testing.assert_close(values[0], best)
+        for b, scores in enumerate(self.scores):
+            order = scores.detach().sort(descending=True, stable=True)
+            torch.testing.assert_close(best[b], order.values[0])
+            want = torch.cat([order.values, order.values.new_full((k,), -torch.inf)])[:k]
+            torch.testing.assert_close(values[:, b], want)
+            if want[0] == -torch.inf:
+                continue
+            torch.testing.assert_close(scored(self.dist, z[b : b + 1], b)[0], best[b])
+            real = values[:, b] > -torch.inf
+            torch.testing.assert_close(scored(self.dist, several[real, b], b), values[real, b])
+            assert len(several[real, b].unique(dim=0)) == int(real.sum()), "the k best are k different structures"
+
+    def check_entropy(self) -> None:
+        entropy = self.dist.entropy()
+        for b, scores in enumerate(self.scores):
+            p = self.probabilities(b)
+            want = -(p * (scores.detach() - self.log_partition[b].detach()))[p > 0].sum()
+            torch.testing.assert_close(entropy[b], want, atol=1e-9, rtol=1e-7)
+
+    def check_kl(self, other: "Enumerated") -> None:
+        """KL(self || other), where the other has the same structures."""
+        ours = kl_divergence(self.dist, other.dist)
+        for b in range(len(self.scores)):
+            p = self.probabilities(b)
+            gap = self.scores[b] - self.log_partition[b] - (other.scores[b] - other.log_partition[b])
+            torch.testing.assert_close(ours[b], (p * gap.detach())[p > 0].sum(), atol=1e-9, rtol=1e-7)
+
+    def check_samples(self, n: int = 4000) -> None:
+        """Chi-square over all structures of each sentence: p > 1e-4."""
+        from scipy.stats import chisquare
+
+        z = self.dist.sample((n,))
+        assert z.shape == (n, *self.dist.batch_shape, *self.dist.event_shape)
+        for b, listed in enumerate(self.structures):
+            same = (z[:, b].flatten(1)[:, None] == listed.flatten(1)[None]).all(-1)  # [n, M]
+            assert same.any(1).all(), "every sample is a structure"
+            seen, want = same.sum(0).double(), self.probabilities(b) * n
+            assert (seen[want == 0] == 0).all(), "no sample is impossible"
+            often = want >= 5
+            seen, want = (torch.cat([t[often], t[~often].sum()[None]]) for t in (seen, want))
+            keep = want > 0.5
+            if int(keep.sum()) > 1:
+                seen, want = seen[keep], want[keep]
+                assert chisquare(seen.numpy(), (want * seen.sum() / want.sum()).numpy()).pvalue > 1e-4
+
+
+def spread(dist: Structured, z: Tensor, b: int) -> Tensor:
+    """Structures [M, *event] of sentence b as structures [M, B, *event], of which the others' mean nothing."""
+    return z[:, None].expand(len(z), len(dist.lengths), *z.shape[1:])
+
+
+def scored(dist: Structured, z: Tensor, b: int) -> Tensor:
+    """Scores [M] of structures of sentence b."""
+    return dist.score(spread(dist, z, b))[:, b]
+
+
+def safe_log_sum_exp(scores: Tensor) -> Tensor:
+    """-inf, without gradient, where all are."""
+    return scores[scores > -torch.inf].logsumexp(0) if (scores > -torch.inf).any() else scores.new_tensor(-torch.inf)

@@ -1,0 +1,102 @@
+"""Semi-Markov chains against brute force, closed forms, torch_struct, and plain chains."""
+
+import pytest
+import torch
+from tests.distributions.chains import chain, segmentations, semi_markov
+from tests.distributions.enumerated import Enumerated
+from torch.autograd import gradcheck, gradgradcheck
+
+from undersong.distributions import SemiMarkov
+
+CASES = [
+    (lengths, states, longest, own, forbidden)
+    for lengths, states, longest in [([1], 1, 1), ([1], 3, 2), ([4], 2, 3), ([4, 1, 3], 2, 2), ([3, 2], 3, 4)]
+    for own in (False, True)
+    for forbidden in (0.0, 0.3)
+]
+
+
+@pytest.mark.parametrize(("lengths", "states", "longest", "own", "forbidden"), CASES)
+def test_all_of_it_against_enumeration(lengths, states, longest, own, forbidden):
+    structures = segmentations(lengths, states, longest)
+    for seed in range(2):
+        mine, other = (semi_markov(seed + s, lengths, states, longest, own, forbidden) for s in (0, 100))
+        listed = Enumerated(mine, structures)
+        listed.check()
+        if not forbidden:
+            listed.check_kl(Enumerated(other, structures))
+
+
+def test_samples_have_their_probabilities():
+    torch.manual_seed(0)
+    for forbidden in (0.0, 0.2):
+        mine = semi_markov(1, [3, 1, 2], 2, 2, forbidden=forbidden)
+        Enumerated(mine, segmentations([3, 1, 2], 2, 2)).check_samples()
+
+
+def test_the_number_of_segmentations_is_the_closed_form():
+    """With segments of any length there are K (1 + K)^(T - 1) of them."""
+    mine = SemiMarkov(torch.zeros(3), torch.zeros(3, 3), torch.zeros(1, 8, 8, 3), torch.tensor([8]))
+    assert mine.log_partition.double().exp().item() == pytest.approx(3 * 4**7, rel=1e-5)
+
+
+def test_segments_of_one_word_are_a_chain():
+    plain = chain(0, [4, 2], 3)
+    initial, between, emission, final = plain.potentials
+    mine = SemiMarkov(initial, between[0, 0], emission[:, :, None], plain.lengths, final)
+    torch.testing.assert_close(mine.log_partition, plain.log_partition)
+    torch.testing.assert_close(mine.marginals[2][:, :, 0], plain.marginals[2])
+    torch.testing.assert_close(mine.marginals[1], plain.marginals[1][0])
+
+
+def test_what_is_no_segmentation_has_no_probability():
+    mine = semi_markov(0, [3, 3], 2, 2)
+    overlap, gap = [1, 0, 2], [0, -1, 0]
+    beyond = [0, 0, 1]
+    for wrong in (overlap, gap, beyond, [-1, 0, 0], [-1, -1, -1]):
+        assert mine.log_prob(torch.tensor([[1, -1, 0], wrong])).isinf().tolist() == [False, True], wrong
+
+
+def test_gradients_and_gradients_of_gradients():
+    mine = semi_markov(1, [3, 1], 2, 2)
+    potentials = [p.clone().requires_grad_() for p in mine.potentials]
+    assert gradcheck(lambda *p: mine.replace(p).log_partition, potentials)
+    assert gradgradcheck(lambda *p: mine.replace(p).log_partition, potentials)
+
+
+def test_padding_changes_nothing():
+    mine = semi_markov(0, [4, 2], 3, 2)
+    segment = torch.nn.functional.pad(mine.potentials[2], (0, 0, 0, 0, 0, 2), value=7.0)
+    longer = mine.replace([*mine.potentials[:2], segment, mine.potentials[3]])
+    torch.testing.assert_close(longer.log_partition, mine.log_partition)
+    torch.testing.assert_close(longer.marginals[2][:, :4], mine.marginals[2])
+    assert not longer.marginals[2][:, 4:].any()
+
+
+def test_extreme_scores_in_single_precision():
+    mine = semi_markov(3, [4, 3], 2, 3, forbidden=0.1)
+    wide = mine.replace([(1e4 * p).clamp(-1e4, 1e4).float().double() for p in mine.potentials])
+    near = wide.replace([p.float() for p in wide.potentials])
+    torch.testing.assert_close(near.log_partition.double(), wide.log_partition, rtol=1e-6, atol=1e-2)
+    for ours, exact in zip(near.marginals, wide.marginals, strict=True):
+        torch.testing.assert_close(ours.double(), exact, rtol=1e-5, atol=1e-6)
+
+
+def test_against_torch_struct():
+    """Theirs has a state before the first segment, on which nothing depends here: it is always the first."""
+    torch_struct = pytest.importorskip("torch_struct")
+    steps, longest, states = 5, 3, 2
+    mine = semi_markov(5, [steps, steps], states, longest)
+    initial, between, segment, final = mine.potentials
+    edges = torch.full((2, steps, longest + 1, states, states), -1e6, dtype=torch.float64)  # to, from
+    for start in range(steps):
+        for size in range(1, min(longest, steps - start) + 1):
+            edge = segment[:, start, size - 1, :, None] + (between.mT if start else 0.0)
+            edge = edge + (final[..., None] if start + size == steps else 0.0)
+            if start:
+                edges[:, start, size] = edge
+            else:
+                edges[:, 0, size, :, 0] = edge[..., 0] + initial
+    theirs = torch_struct.SemiMarkovCRF(edges)
+    torch.testing.assert_close(mine.log_partition, theirs.partition.squeeze())
+    torch.testing.assert_close(mine.marginals[2], theirs.marginals[:, :, 1:].sum(-1))
