@@ -9,29 +9,29 @@ Knows nothing of models.
 import hashlib
 import json
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from undersong.data.annotating import Annotator
 from undersong.data.batch import SPECIAL, UNK
 from undersong.data.corpora.find import find_source
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
-from undersong.data.counting import WordCounts
+from undersong.data.corpora.treebank import Treebank
 from undersong.data.encoding import PieceEncoder, WordEncoder
 from undersong.data.output import new_folder
 from undersong.data.progress import Steps, progress
 from undersong.data.query import Gate, Rules, encoded, lines, run, splits_said
 from undersong.data.store import SPLITS, Corpus
+from undersong.data.tally import Tally, count, of_split
 from undersong.data.tokens import Tokenizer, dump
 from undersong.data.writer import SplitWriter
 from undersong.errors import UserError
 
 _FORMAT = 1  # of the folder
-_MOST_LABELS = 65_536
 
 
 def prepare(
@@ -41,6 +41,7 @@ def prepare(
     text_column: str | None = None,
     label_column: str | None = None,
     split_column: str | None = None,
+    tag_column: str | None = None,
     header: bool = True,
     sentence_separator: str | None = None,
     min_words: int = 5,
@@ -49,6 +50,8 @@ def prepare(
     bpe: bool = False,
     lowercase: bool = True,
     splits: tuple[float, float, float] = (0.90, 0.05, 0.05),
+    punctuation: Literal["keep", "drop"] = "keep",
+    annotated: float = 1.0,
     skip_invalid: bool = False,
     force: bool = False,
     show_progress: bool = True,
@@ -58,11 +61,16 @@ def prepare(
     Args:
         source: `wordnet` (its definitions), `wordnet:examples`, `hf:NAME[:SPLIT]`, or the path of a file or folder:
             text (one sentence a line), csv, tsv, jsonl or parquet, each perhaps compressed (.gz, .xz, .zst). Files of a
-            folder whose names begin with train, valid and test are kept as these splits.
+            folder whose names begin with train, valid and test are kept as these splits. Treebanks are CoNLL-U
+            (.conllu) and bracketed trees (.ptb, .mrg, .parse, .trees); their words, gold tags and heads or constituents
+            are kept as they are, and a split may also be said at the end of a name, or by the folder it is in.
         out: the folder to make; it appears whole or not at all.
-        text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one.
+        text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one. Of a
+            treebank, what is taken for its words: `form` (the default), `lemma`, `upos` or `xpos`.
         label_column: the column of a table that holds the classes, if any.
         split_column: the column of a table that says train, valid or test, if any.
+        tag_column: the column of CoNLL-U that holds the gold tags: `upos` (the default), `xpos`, `lemma`, `feats` or
+            `deprel`.
         header: whether csv and tsv files name their columns in their first row; else they are called 1, 2, 3.
         sentence_separator: cut each text into several sentences here (`\\t` is a tab).
         min_words: shortest sentence kept, in words.
@@ -73,6 +81,11 @@ def prepare(
         lowercase: lower-case all text.
         splits: shares of train, valid and test, where the source has no splits of its own. A split that the source
             lacks is taken from its training split.
+        punctuation: `drop` leaves a treebank's punctuation out: words tagged PUNCT, or, in trees, one of
+            `` '' , . : -LRB- -RRB- HYPH NFP. Children of a dropped word are attached to its head; constituents left
+            empty vanish.
+        annotated: share of a treebank's training sentences, chosen by a hash of their words, that keep their
+            annotation; 1 is all.
         skip_invalid: leave out, and count, lines that are not UTF-8 text, instead of stopping at the first.
         force: replace the folder if it holds a corpus.
         show_progress: draw a progress bar, if standard error is a terminal, and say at the end what was prepared.
@@ -83,10 +96,10 @@ def prepare(
     Raises:
         UserError: the source cannot be read, nothing of it is left, or the folder cannot be written.
     """
-    _check(min_words, max_words, vocabulary, bpe, splits)
+    _check(min_words, max_words, vocabulary, bpe, splits, annotated)
     columns = Columns(text_column, label_column, split_column, header)
     separator = None if not sentence_separator else sentence_separator.replace("\\t", "\t")
-    found = find_source(source, columns, separator)
+    found = find_source(source, columns, separator, Treebank(tag_column, punctuation == "drop"))
     settings = {
         "min_words": min_words,
         "max_words": max_words,
@@ -96,17 +109,33 @@ def prepare(
         "splits": list(splits),
         "sentence_separator": separator,
     }
+    if found.annotations:
+        if bpe:
+            raise UserError(f"{source} is a treebank: its annotation belongs to words, so leave out --bpe.")
+        settings |= {
+            "text_column": text_column or "form",
+            "tag_column": tag_column,
+            "punctuation": punctuation,
+            "annotated": annotated,
+        }
+    elif annotated < 1:
+        raise UserError(f"{source} is not a treebank, so it has no annotation: leave out --annotated.")
     with new_folder(Path(out), force, "corpus.json") as work, progress(show_progress) as steps:
         given = splits_said(found, skip_invalid) if found.given is None else found.given
-        rules = Rules(min_words, max_words, lowercase, splits, given, skip_invalid)
-        tally = _count(found, rules, work, steps)
-        _check_tally(tally, source)
+        rules = Rules(min_words, max_words, lowercase, splits, given, skip_invalid, annotated)
+        tally = count(found, rules, work, steps)
+        tally.check(source)
+        annotation = tally.annotation() if found.annotations else {}
         labels = (found.label_names or _sorted(tally.labels)) if found.labelled else None
         tokenizer = _tokenizer(found, rules, tally, vocabulary, bpe, steps)
         tokenizer.save(work / "tokenizer.json")
-        written, content = _encode(found, rules, tokenizer, labels, work, steps, tally.read)
+        annotator = (
+            Annotator(found.annotations, annotation["tag_names"], annotation["span_names"]) if annotation else None
+        )
+        written, content = _encode(found, rules, tokenizer, labels, annotator, work, steps, tally.read)
         digest = hashlib.blake2b(digest_size=16)
-        for item in (json.dumps([_FORMAT, settings, labels], sort_keys=True), dump(tokenizer), *content):
+        chosen = [_FORMAT, settings, labels, *annotation.values()]
+        for item in (json.dumps(chosen, sort_keys=True), dump(tokenizer), *content):
             digest.update(item.encode() + b"\0")
         info = {
             "format": _FORMAT,
@@ -116,6 +145,7 @@ def prepare(
             "given_splits": [SPLITS[i] for i in sorted(given)],
             "vocab_size": len(tokenizer),
             "labels": labels,
+            **annotation,
             "splits": written,
             "skipped": dict(sorted((found.skipped | tally.skipped).items())),
         }
@@ -133,23 +163,28 @@ def _summary(info: dict[str, Any]) -> str:
     tokens, unknown = (sum(splits[name][count] for name in SPLITS) for count in ("tokens", "unknown"))
     reasons = sorted(info["skipped"].items(), key=lambda item: -item[1])
     why = f" ({'; '.join(f'{count:,} {reason}' for reason, count in reasons)})" if reasons else ""
-    return (
+    said = (
         f"{sizes} sentences; {info['vocab_size']:,} vocabulary entries cover {1 - unknown / tokens:.2%} of words; "
         f"{sum(info['skipped'].values()):,} skipped{why}"
     )
+    if "annotation" not in info:
+        return said
+    unusual = {name: value if isinstance(value, int) else len(value) for name, value in info["annotation"].items()}
+    told = "; ".join(f"{number:,} {name}" for name, number in unusual.items() if number)
+    kinds = f"{len(info['tag_names']):,} tags" + f", {len(info['span_names']):,} kinds of constituent" * any(
+        info["span_names"]
+    )
+    return f"{said}; {kinds}{f' ({told})' if told else ''}"
 
 
-class _Tally:
-    """What the first run finds: counts of words, labels, lines kept, and lines skipped by reason."""
-
-    def __init__(self, folder: Path) -> None:
-        self.words = WordCounts(folder)
-        self.labels: set[str] = set()
-        self.skipped: Counter[str] = Counter()
-        self.kept = self.read = self.training = 0
-
-
-def _check(min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: tuple[float, float, float]) -> None:
+def _check(
+    min_words: int,
+    max_words: int,
+    vocabulary: int,
+    bpe: bool,
+    splits: tuple[float, float, float],
+    annotated: float,
+) -> None:
     if not 1 <= min_words <= max_words:
         raise UserError(f"Sentences of {min_words} to {max_words} words: give bounds with 1 <= min_words <= max_words.")
     least = len(SPECIAL) + (256 if bpe else 1)
@@ -157,43 +192,8 @@ def _check(min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: t
         raise UserError(f"A vocabulary of {vocabulary} is too small: give at least {least}.")
     if len(splits) != 3 or min(splits) < 0 or splits[0] == 0 or abs(sum(splits) - 1) > 1e-6:
         raise UserError(f"Splits {splits} are not three shares that add up to 1, the first above 0.")
-
-
-def _count(found: Source, rules: Rules, folder: Path, steps: Steps) -> _Tally:
-    """The first run."""
-    tally = _Tally(folder)
-    done = steps.step("counting words")
-    gate = Gate()
-    for batch in run(lines(found, rules, gate), gate):
-        tally.read += len(batch)
-        for reason in pc.value_counts(batch.column("skipped")).to_pylist():
-            if reason["values"] is not None:
-                tally.skipped[reason["values"]] += reason["counts"]
-        kept = batch.filter(pc.is_null(batch.column("skipped")))
-        tally.kept += len(kept)
-        if found.labelled:
-            tally.labels.update(kept.column("label").unique().drop_null().to_pylist())
-            if len(tally.labels) > _MOST_LABELS:
-                raise UserError(f"The label column holds more than {_MOST_LABELS} classes: is it one of labels?")
-        training = _of_split(batch, 0)
-        tally.training += len(training)
-        tally.words.add(training.column("words").flatten())
-        done(len(batch))
-    return tally
-
-
-def _of_split(batch: pa.RecordBatch, split: int) -> pa.RecordBatch:
-    """The lines kept that belong to a split."""
-    return batch.filter(pc.and_(pc.is_null(batch.column("skipped")), pc.equal(batch.column("split"), split)))
-
-
-def _check_tally(tally: _Tally, source: str) -> None:
-    if tally.read == 0:
-        raise UserError(f"{source} is empty: it holds no lines.")
-    if tally.training == 0:
-        why = "; ".join(f"{count} {reason}" for reason, count in tally.skipped.most_common())
-        left = f"Nothing of {source} is left" if tally.kept == 0 else f"No training sentence of {source} is left"
-        raise UserError(f"{left} of {tally.read} lines ({why or 'none skipped'}): check the source and the bounds.")
+    if not 0 <= annotated <= 1:
+        raise UserError(f"--annotated {annotated} is no share: give a number from 0 to 1.")
 
 
 def _sorted(labels: set[str]) -> list[str]:
@@ -203,7 +203,7 @@ def _sorted(labels: set[str]) -> list[str]:
     return sorted(labels)
 
 
-def _tokenizer(found: Source, rules: Rules, tally: _Tally, vocabulary: int, bpe: bool, steps: Steps) -> Tokenizer:
+def _tokenizer(found: Source, rules: Rules, tally: Tally, vocabulary: int, bpe: bool, steps: Steps) -> Tokenizer:
     if not bpe:
         best = tally.words.most_common(vocabulary - len(SPECIAL))
         return Tokenizer.of_words((word for word, _ in best), rules.lowercase)
@@ -212,7 +212,7 @@ def _tokenizer(found: Source, rules: Rules, tally: _Tally, vocabulary: int, bpe:
     def sentences() -> Any:
         gate = Gate()
         for batch in run(lines(found, rules, gate), gate):
-            training = _of_split(batch, 0).column("words")
+            training = of_split(batch, 0).column("words")
             yield from pc.binary_join(training, pa.scalar(" ", pa.large_string())).to_pylist()
             done(len(batch))
 
@@ -224,12 +224,14 @@ def _encode(
     rules: Rules,
     tokenizer: Tokenizer,
     labels: list[str] | None,
+    annotator: Annotator | None,
     folder: Path,
     steps: Steps,
     total: int,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The second run: writes the splits; returns their counts and the hashes of their content."""
-    writers = [SplitWriter(folder / f"{name}.arrow", len(tokenizer), labels is not None) for name in SPLITS]
+    kinds = () if annotator is None else annotator.kinds
+    writers = [SplitWriter(folder / f"{name}.arrow", len(tokenizer), labels is not None, kinds) for name in SPLITS]
     unknown = [0, 0, 0]
     names = None if labels is None else pa.array(labels, pa.large_string())
     done = steps.step("encoding", total)
@@ -237,13 +239,14 @@ def _encode(
     gate = Gate()
     for batch in run(encoded(found, rules, encoder, gate), gate):
         for number, writer in enumerate(writers):
-            own = _of_split(batch, number)
+            own = of_split(batch, number)
             ids = own.column("ids")
             flat = ids.flatten().to_numpy()
             classes = None
             if names is not None:
                 classes = pc.fill_null(pc.index_in(own.column("label"), names), -1).to_numpy()
-            writer.append(flat, pc.list_value_length(ids).to_numpy(), classes)
+            annotation, spans = (None, None) if annotator is None else annotator(own)
+            writer.append(flat, pc.list_value_length(ids).to_numpy(), classes, annotation, spans)
             unknown[number] += int((flat == UNK).sum())
         done(len(batch))
     content = [writer.close() for writer in writers]

@@ -3,6 +3,7 @@
 Written for `daft`, so that it runs embedded here or on a Ray cluster. Its columns are ``words`` (list of strings),
 ``split`` (0 train, 1 valid, 2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines
 kept). The split of a line is ``xxh64`` of its words joined by spaces: the same words always fall into the same split.
+Lines of a treebank also have ``annotated`` (whether their annotation is to be kept) and the columns of ``ANNOTATED``.
 
 Three things are tuned: steps of 8192 lines keep memory flat, functions hand back Arrow's own lists (Python lists are
 slow and grow), and errors travel as rows (an exception would arrive as daft's own, without its kind). Lines left out
@@ -23,9 +24,9 @@ from daft.functions import hash as stable_hash
 from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
 
-from undersong.data.corpora.source import BY_HASH, SCHEMA, Part, Source, checked, record_batch
+from undersong.data.corpora.source import ANNOTATED, BY_HASH, SCHEMA, Part, Source, checked
 from undersong.data.encoding import Encoder
-from undersong.data.splitting import split_words
+from undersong.data.splitting import given_words, split_words
 from undersong.errors import UserError
 
 FAILED = -2  # the split of a row that carries an error in place of a sentence
@@ -42,6 +43,7 @@ class Rules:
         splits: shares of train, valid and test.
         given: splits that the source itself names; the others are taken from lines of train by hash.
         skip_invalid: whether lines that are not text are left out, instead of an error.
+        annotated: share of the training lines of a treebank that keep their annotation.
     """
 
     min_words: int
@@ -50,6 +52,7 @@ class Rules:
     splits: tuple[float, float, float]
     given: frozenset[int]
     skip_invalid: bool
+    annotated: float = 1.0
 
 
 class Gate:
@@ -92,23 +95,23 @@ class _Lines(DataSource):
 
     @property
     def schema(self) -> daft.Schema:
-        return daft.Schema.from_pyarrow_schema(SCHEMA)
+        return daft.Schema.from_pyarrow_schema(self.source.schema)
 
     async def get_tasks(self, pushdowns: Any) -> AsyncIterator[DataSourceTask]:
         if self.gate is not None:
-            yield _Parts(self.source.parts, self.skip_invalid, self.gate)
+            yield _Parts(self.source, self.source.parts, self.skip_invalid, self.gate)
             return
         for part in self.source.parts:
-            yield _Parts([part], self.skip_invalid, None)
+            yield _Parts(self.source, [part], self.skip_invalid, None)
 
 
 class _Parts(DataSourceTask):
-    def __init__(self, parts: list[Part], skip_invalid: bool, gate: Gate | None) -> None:
-        self.parts, self.skip_invalid, self.gate = parts, skip_invalid, gate
+    def __init__(self, source: Source, parts: list[Part], skip_invalid: bool, gate: Gate | None) -> None:
+        self.arrow, self.parts, self.skip_invalid, self.gate = source.schema, parts, skip_invalid, gate
 
     @property
     def schema(self) -> daft.Schema:
-        return daft.Schema.from_pyarrow_schema(SCHEMA)
+        return daft.Schema.from_pyarrow_schema(self.arrow)
 
     async def read(self) -> AsyncIterator[RecordBatch]:
         try:
@@ -116,28 +119,29 @@ class _Parts(DataSourceTask):
                 for batch in part.read():
                     if self.gate is not None:
                         await self.gate.enter(len(batch))
-                    yield _to_daft(checked(part, batch, self.skip_invalid))
+                    yield _to_daft(checked(part, batch, self.skip_invalid), self.arrow)
         except UserError as error:
-            yield _to_daft(failure(str(error)))
+            yield _to_daft(failure(str(error), self.arrow), self.arrow)
 
 
-def _to_daft(batch: pa.RecordBatch) -> RecordBatch:
-    return RecordBatch.from_arrow_record_batches([batch], SCHEMA)
+def _to_daft(batch: pa.RecordBatch, schema: pa.Schema) -> RecordBatch:
+    return RecordBatch.from_arrow_record_batches([batch], schema)
 
 
-def failure(message: str) -> pa.RecordBatch:
+def failure(message: str, schema: pa.Schema = SCHEMA) -> pa.RecordBatch:
     """A row that carries an error."""
-    text, row = pa.nulls(1, pa.large_binary()), pa.array([0], pa.int64())
-    return record_batch(text, row, None, FAILED, pa.array([message], pa.large_string()))
+    row = {"split": pa.array([FAILED], pa.int8()), "skipped": pa.array([message], pa.large_string())}
+    return pa.record_batch([row.get(field.name, pa.nulls(1, field.type)) for field in schema], schema=schema)
 
 
 def lines(source: Source, rules: Rules, gate: Gate | None = None) -> daft.DataFrame:
     """The query over a source's lines, unevaluated; see the module for its columns."""
     lowercase = rules.lowercase
+    words_of = given_words if source.annotations else split_words
 
     @daft.func.batch(return_dtype=DataType.list(DataType.string()))
     def to_words(text: daft.Series) -> pa.Array:
-        return split_words(text.to_arrow().cast(pa.large_binary()), lowercase)
+        return words_of(text.to_arrow().cast(pa.large_binary()), lowercase)
 
     count: Any = col("words").list_count()
     reason = (
@@ -146,14 +150,17 @@ def lines(source: Source, rules: Rules, gate: Gate | None = None) -> daft.DataFr
         .when(count > rules.max_words, lit(f"more than {rules.max_words} words"))
         .otherwise(lit(None).cast(DataType.string()))
     )
-    return (
+    found = (
         _Lines(source, rules.skip_invalid, gate)
         .read()
         .with_column("words", to_words(col("text")))
         .with_column("skipped", coalesce(col("skipped"), reason))
         .with_column("split", _split(rules))
-        .select("words", "split", "label", "skipped")
     )
+    if not source.annotations:
+        return found.select("words", "split", "label", "skipped")
+    found = found.with_column("annotated", _annotated(rules.annotated))
+    return found.select("words", "split", "label", "skipped", "annotated", *ANNOTATED.names)
 
 
 def encoded(source: Source, rules: Rules, encoder: Encoder, gate: Gate | None = None) -> daft.DataFrame:
@@ -163,9 +170,8 @@ def encoded(source: Source, rules: Rules, encoder: Encoder, gate: Gate | None = 
     def to_ids(words: daft.Series) -> pa.Array:
         return encoder(words.to_arrow())
 
-    return (
-        lines(source, rules, gate).with_column("ids", to_ids(col("words"))).select("ids", "split", "label", "skipped")
-    )
+    found = lines(source, rules, gate).with_column("ids", to_ids(col("words")))
+    return found.select("ids", *(name for name in found.column_names if name not in ("words", "ids")))
 
 
 def splits_said(source: Source, skip_invalid: bool) -> frozenset[int]:
@@ -188,6 +194,15 @@ def _split(rules: Rules) -> daft.Expression:
         return when(said == BY_HASH, lit(0).cast(DataType.int8())).otherwise(said)
     carved = _by_hash(key, {0} | missing, rules.splits)
     return when((said == BY_HASH) | (said == 0), carved).otherwise(said)
+
+
+def _annotated(share: float) -> Any:
+    """Whether a line keeps its annotation: all of valid and test do, of train a share, by a hash of its own."""
+    if share >= 1:
+        return lit(True)
+    key = stable_hash(col("words").list_join(" "), seed=1, hash_function="xxhash64")
+    held_out: Any = col("split") != 0
+    return held_out | (key < lit(round(share * 2**64)).cast(DataType.uint64()))
 
 
 def _by_hash(key: daft.Expression, among: set[int], splits: tuple[float, float, float]) -> daft.Expression:

@@ -42,6 +42,17 @@ def split_words(lines: pa.LargeBinaryArray, lowercase: bool = True) -> pa.LargeL
     return _split_text(text.lower() if lowercase else text)
 
 
+def given_words(lines: pa.LargeBinaryArray, lowercase: bool = True) -> pa.LargeListArray:
+    r"""The words of lines in which tabs part them, as in a treebank; a null or empty line has none.
+
+    >>> given_words(pa.array([b"It\t's\tNew York", None, b""], pa.large_binary())).to_pylist()
+    [['it', "'s", 'new york'], [], []]
+    """
+    texts = [(line or b"").decode("utf-8") for line in lines.to_pylist()]
+    cut = [(text.lower() if lowercase else text).split("\t") if text else [] for text in texts]
+    return pa.array(cut, pa.large_list(pa.large_string()))
+
+
 def _join(lines: pa.LargeBinaryArray) -> bytes:
     """All lines in one, NUL between them."""
     filled = pc.fill_null(lines, b"") if lines.null_count else lines

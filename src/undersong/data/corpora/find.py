@@ -14,6 +14,7 @@ from undersong.data.corpora.lines import read_lines
 from undersong.data.corpora.opening import COMPRESSED, kind_of
 from undersong.data.corpora.source import BY_HASH, SPLIT_NAMES, Part, Source, sentences
 from undersong.data.corpora.tables import Columns, read_csv, read_jsonl, read_parquet
+from undersong.data.corpora.treebank import ENDINGS, Treebank, is_treebank, treebank_source
 from undersong.data.corpora.wordnet import wordnet_source
 from undersong.errors import UserError
 
@@ -27,31 +28,37 @@ _TABLES: dict[str, Reader] = {
 _TEXTS = (".txt", ".text", "")
 
 
-def find_source(name: str, columns: Columns, separator: str | None = None) -> Source:
+def find_source(name: str, columns: Columns, separator: str | None = None, reading: Treebank | None = None) -> Source:
     """The source of that name.
 
     Args:
         name: ``wordnet``, ``wordnet:examples``, ``hf:NAME[:SPLIT]``, or the path of a file or folder.
         columns: which columns of a table hold what.
         separator: where a text is cut into several sentences, or None.
+        reading: how a treebank is read, if not in the usual way.
 
     Raises:
-        UserError: there is no such source.
+        UserError: there is no such source, or it is no treebank and something is asked of it as of one.
     """
+    wanted = Treebank() if reading is None else reading
     if name in ("wordnet", "wordnet:definitions", "wordnet:examples"):
         found = wordnet_source(examples=name == "wordnet:examples")
     elif name.startswith("hf:"):
         found = hub_source(name.removeprefix("hf:"), columns)
     elif Path(name).is_dir():
-        found = _folder(Path(name), columns)
+        found = _folder(Path(name), columns, wanted)
     elif Path(name).is_file():
-        found = _files([(Path(name), BY_HASH)], columns, {})
+        found = _files([(Path(name), BY_HASH)], columns, wanted, {})
     else:
         raise UserError(
             f"There is no source {name!r}: give a file, a folder, `wordnet`, `wordnet:examples` or `hf:NAME[:SPLIT]`."
         )
+    if not found.annotations and wanted != Treebank():
+        raise UserError(f"{name} is not a treebank, so it has no tags: leave out --tag-column and --punctuation.")
     if separator is None:
         return found
+    if found.annotations:
+        raise UserError(f"{name} is a treebank, whose sentences are given: leave out --sentence-separator.")
     parts = [Part(part.name, partial(_cut, part, separator), part.unit) for part in found.parts]
     return Source(parts, found.labelled, found.label_names, found.given, found.skipped)
 
@@ -60,20 +67,24 @@ def _cut(part: Part, separator: str) -> Iterator[pa.RecordBatch]:
     return (sentences(batch, separator) for batch in part.read())
 
 
-def _folder(folder: Path, columns: Columns) -> Source:
-    """All files of a folder and its subfolders; train, valid and test files are kept as splits."""
+def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
+    """All files of a folder and its subfolders; train, valid and test files are kept as splits.
+
+    Where some are treebanks, all others (a licence, a README) are left out.
+    """
     # By code point of the path inside the folder, so that the order is the same on every machine.
     inside = sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix())
     hidden = [path for path in inside if any(name.startswith(".") for name in path.relative_to(folder).parts)]
     files = [path for path in inside if path.is_file() and path not in set(hidden)]
-    known = [path for path in files if kind_of(path) in (*_TABLES, ".txt", ".text")]
+    known = [path for path in files if is_treebank(path)]
+    known = known or [path for path in files if kind_of(path) in (*_TABLES, ".txt", ".text")]
     if not known:
         raise UserError(
-            f"{folder} holds no corpus: it has no file ending in {', '.join(('.txt', *_TABLES))} (or such a file with "
-            f"{', '.join(COMPRESSED)} after it)."
+            f"{folder} holds no corpus: it has no file ending in {', '.join(('.txt', *_TABLES, *ENDINGS))} (or such a "
+            f"file with {', '.join(COMPRESSED)} after it)."
         )
     skipped = {"file of unknown kind": len(files) - len(known)} if len(files) > len(known) else {}
-    splits = [_split_in(path) for path in known]
+    splits = [_split_in(path.relative_to(folder)) for path in known]
     if any(split is not None for split in splits) and None in splits:
         odd = known[splits.index(None)]
         raise UserError(
@@ -83,16 +94,23 @@ def _folder(folder: Path, columns: Columns) -> Source:
     numbered = [(path, BY_HASH if split is None else split) for path, split in zip(known, splits, strict=True)]
     if {split for _, split in numbered} == {0}:  # a lone training file is not a division into splits
         numbered = [(path, BY_HASH) for path, _ in numbered]
-    return _files(numbered, columns, skipped)
+    return _files(numbered, columns, reading, skipped)
 
 
 def _split_in(path: Path) -> int | None:
-    """The split a file's name begins with: ``train.txt``, ``valid-00.csv.gz``, ``test_2.jsonl``."""
-    stem = path.name.lower().split(".", 1)[0]
-    return SPLIT_NAMES.get(stem.replace("_", "-").split("-", 1)[0])
+    """The split that a file's name begins with: ``train.txt``, ``valid-00.csv.gz``, ``test_2.jsonl``.
+
+    A treebank may also end in it, or lie in a folder of that name: ``en_ewt-ud-train.conllu``, ``dev/one.ptb``.
+    """
+    name = path.name.lower().split(".", 1)[0].replace("_", "-").split("-")
+    known = [name[0], name[-1], path.parts[0].lower()] if is_treebank(path) else name[:1]
+    return next((SPLIT_NAMES[word] for word in known if word in SPLIT_NAMES), None)
 
 
-def _files(files: list[tuple[Path, int]], columns: Columns, skipped: dict[str, int]) -> Source:
+def _files(files: list[tuple[Path, int]], columns: Columns, reading: Treebank, skipped: dict[str, int]) -> Source:
+    given = frozenset(split for _, split in files if split != BY_HASH)
+    if is_treebank(files[0][0]):
+        return treebank_source(files, columns, reading, given, skipped)
     parts = []
     tables = 0
     for path, split in files:
@@ -108,5 +126,4 @@ def _files(files: list[tuple[Path, int]], columns: Columns, skipped: dict[str, i
             f"{files[0][0]} is read as plain text, which has no columns: leave out --text_column, --label_column and "
             f"--split_column, or name the file .csv, .tsv, .jsonl or .parquet."
         )
-    given = None if columns.split else frozenset(split for _, split in files if split != BY_HASH)
-    return Source(parts, columns.label is not None, None, given, skipped)
+    return Source(parts, columns.label is not None, None, None if columns.split else given, skipped)

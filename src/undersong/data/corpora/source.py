@@ -28,6 +28,17 @@ SCHEMA = pa.schema(
     }
 )
 
+# What lines of a treebank carry too: tags and heads by word, two places and a label by constituent, what was unusual.
+ANNOTATED = pa.schema(
+    {
+        "tags": pa.large_list(pa.large_string()),
+        "heads": pa.large_list(pa.int32()),
+        "spans": pa.large_list(pa.int32()),
+        "span_labels": pa.large_list(pa.large_string()),
+        "notes": pa.large_list(pa.large_string()),
+    }
+)
+
 SPLIT_NAMES = {
     "train": 0, "training": 0,
     "valid": 1, "validation": 1, "val": 1, "dev": 1, "devel": 1, "development": 1,
@@ -41,7 +52,7 @@ class Part:
 
     Attributes:
         name: how errors name it.
-        read: opens it afresh and yields record batches of ``SCHEMA``.
+        read: opens it afresh and yields record batches of its source's schema.
         unit: what its row numbers count, as errors call it.
     """
 
@@ -60,6 +71,8 @@ class Source:
         label_names: the classes, where the source knows them beforehand; else they are those met, sorted.
         given: the splits that the source itself names, 0 train, 1 valid, 2 test; None if only its lines tell.
         skipped: what the source leaves out before any line is read, by reason.
+        annotations: of a treebank, which of tags, heads and spans it has. Its lines then have the columns ``ANNOTATED``
+            too, and their text is words parted by tabs.
     """
 
     parts: list[Part]
@@ -67,6 +80,12 @@ class Source:
     label_names: list[str] | None = None
     given: frozenset[int] | None = frozenset()
     skipped: dict[str, int] = field(default_factory=dict)
+    annotations: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the record batches of its parts."""
+        return pa.schema([*SCHEMA, *ANNOTATED]) if self.annotations else SCHEMA
 
 
 def record_batch(
@@ -129,13 +148,9 @@ def checked(part: Part, batch: pa.RecordBatch, skip_invalid: bool) -> pa.RecordB
                 f"lines out with --skip_invalid=true."
             )
         values[i], skipped[i] = None, reason
-    return record_batch(
-        pa.array(values, pa.large_binary()),
-        batch.column("row"),
-        batch.column("label"),
-        batch.column("split"),
-        pa.array(skipped, pa.large_string()),
-    )
+    marked = batch.set_column(0, SCHEMA.field("text"), pa.array(values, pa.large_binary()))
+    place = batch.schema.get_field_index("skipped")
+    return marked.set_column(place, SCHEMA.field("skipped"), pa.array(skipped, pa.large_string()))
 
 
 def _is_text(block: bytes) -> bool:
