@@ -47,7 +47,7 @@ class RecurrentSegments(Segments):
         vocab: V.
         states: K.
         size: H, of the vectors of words and states and of the GRU.
-        dropout: share of the GRU's outputs dropped in training.
+        dropout: share of the word vectors' numbers dropped in training.
     """
 
     def __init__(self, vocab: int, states: int, size: int = 100, dropout: float = 0.0):
@@ -67,14 +67,16 @@ class RecurrentSegments(Segments):
     def forward(self, x: Batch, longest: int) -> Tensor:
         """log p(word j of a segment | the segment's words before it, state): [B, T, L, K]."""
         windows = nn.functional.pad(x.tokens, (0, longest - 1), value=PAD).unfold(1, longest, 1)  # [B, T, L]
-        words = windows.masked_fill(windows == PAD, 1).reshape(-1, longest)  # what pads is scored as any word, unused
-        before = nn.functional.pad(words[:, :-1], (1, 0), value=BOS)  # [N, L]
-        hidden = self.dropout(self.gru(self.embed(before))[0]).flatten(0, 1)  # [N L, H]
-        said = words.flatten()
+        words = windows.reshape(-1, longest)  # [B T, L]
+        there = words != PAD
+        before = nn.functional.pad(words[:, :-1], (1, 0), value=BOS)
+        read = self.embed(before)
+        read = torch.cat([read[:, :1], self.dropout(read[:, 1:])], 1)  # the start stays the same for all
+        hidden = self.gru(read)[0]  # [B T, L, H]
         scores = self._of_states()  # [V, K]
-        after = (hidden * self.after.weight[said]).sum(-1) + self.after.bias[said]  # [N L]
-        each = after[:, None] + nn.functional.embedding(said, scores) - self._normaliser(hidden, scores)
-        return each.view(*windows.shape, -1)
+        after = (hidden * self.after.weight[words]).sum(-1) + self.after.bias[words]
+        each = after[..., None] + nn.functional.embedding(words, scores)  # [B T, L, K]
+        return (each - self._normalisers(hidden, there, scores)).view(*windows.shape, -1)
 
     @torch.no_grad()
     def write(self, state: Tensor, longest: int, generator: torch.Generator | None = None) -> Tensor:
@@ -91,6 +93,15 @@ class RecurrentSegments(Segments):
     def _of_states(self) -> Tensor:
         """s_k . o_w: [V, K]."""
         return self.words(self.states).T.contiguous()
+
+    def _normalisers(self, hidden: Tensor, there: Tensor, scores: Tensor) -> Tensor:
+        """log sum_w exp(h . e_w + s_k . o_w), where there is a word: [B T, L, K]. First words all have one context."""
+        first = self._normaliser(hidden[:1, 0], scores).expand(len(hidden), 1, -1)
+        later = hidden.new_zeros(len(hidden), hidden.shape[1] - 1, scores.shape[1])
+        n, j = there[:, 1:].nonzero(as_tuple=True)
+        if len(n):
+            later = later.index_put((n, j), self._normaliser(hidden[n, j + 1], scores))
+        return torch.cat([first, later], 1)
 
     def _normaliser(self, hidden: Tensor, scores: Tensor) -> Tensor:
         """log sum_w exp(h_n . e_w + s_k . o_w): [N, K], a few rows at a time, and once more for the gradient."""
