@@ -1,7 +1,7 @@
 """Inside and outside passes over projective trees as plain products, all spans of a width at once.
 
-The recursions are those of ``split_heads``, over positions 0 .. n - 1, in float64. A chart is [plane, i, j, B]: spans of a
-width lie on a diagonal, and the parts they are made of on strided views beside it, so that all spans, sentences and
+The recursions are those of ``split_heads``, over positions 0 .. n - 1, in float64. A chart is [plane, i, j, B]: spans of
+a width lie on a diagonal, and the parts they are made of on strided views beside it, so that all spans, sentences and
 both directions are one product and one sum, and nothing is copied.
 
 Knows nothing of roots, lengths or logarithms: who calls scales the scores, and looks whether a value underflowed.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Diagonals:
-    """Views of a chart [planes, n, n, B] by span width w; of two planes, in their order, in a leading dimension of 2."""
+    """Views of a chart [planes, n, n, B] by span width w; two planes, in rising order, are a leading dimension of 2."""
 
     def __init__(self, chart: Tensor):
         self.chart = chart
