@@ -74,7 +74,7 @@ quiet=
 rm -f $stamp
 PIP_DISABLE_PIP_VERSION_CHECK=1 $venv/bin/python -m pip install $quiet \
     ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    --constraint constraints.txt --editable '.[hub,dev]' ||
+    --constraint constraints.txt --editable '.[hub,treebanks,dev]' ||
     die "pip could not install the packages; see above. make setup goes on where it stopped."
 wanted >$stamp
 say "done: $venv/bin/undersong"

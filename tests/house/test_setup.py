@@ -92,7 +92,7 @@ def test_a_shim_with_nothing_behind_it_is_passed_over(house: House) -> None:
     house.tool("python3.12", PYTHON)
     assert house.run("setup.sh").returncode == 0
     assert len(house.calls("python3.12 -m venv")) == 1
-    assert "--constraint constraints.txt --editable .[hub,dev]" in house.calls("-m pip")[0]
+    assert "--constraint constraints.txt --editable .[hub,treebanks,dev]" in house.calls("-m pip")[0]
 
 
 def test_the_second_time_does_nothing_until_the_constraints_change(house: House) -> None:
