@@ -105,14 +105,10 @@ class Structured(Distribution, ABC):
         Differentiable where the potentials are and gradients are being recorded.
         """
         graph = torch.is_grad_enabled() and self._learning
-        if graph and all(p.requires_grad for p in self.potentials):  # log Z is shared with who asks for it
-            return torch.autograd.grad(
-                self.log_partition.sum(), self.potentials, create_graph=True, materialize_grads=True
-            )
         leaves = [p if graph and p.requires_grad else p.detach().requires_grad_() for p in self.potentials]
         with torch.enable_grad():
             total = self.replace(leaves)._log_partition()
-            if not graph:
+            if not self._learning:
                 self.__dict__.setdefault("_known", total.detach())
             return torch.autograd.grad(total.sum(), leaves, create_graph=graph, materialize_grads=True)
 
