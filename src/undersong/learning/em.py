@@ -60,7 +60,10 @@ class EM(Learner):
             if guess is not None:
                 climb.take(self.system.model)  # type: ignore[arg-type]
             bounds[id(climb)] = bound
-        self._enter(best(self.climbs))
+        chosen = best(self.climbs)
+        self._enter(chosen)
+        if not going:
+            return {"loss": torch.tensor(-(chosen.objective or 0.0))}
         return {"loss": mean_loss(bounds[id(best(going))])}
 
     def end_epoch(self) -> Metrics:
@@ -76,12 +79,8 @@ class EM(Learner):
                 climb.maximise(self.model, self.tolerance)
         chosen = best(self.climbs)
         self._enter(chosen)
-        found = {"impossible": torch.tensor(chosen.left_out)} if chosen.left_out else {}
-        return (
-            found
-            if chosen.objective is None
-            else {"objective": torch.tensor(chosen.objective, dtype=torch.float64), **found}
-        )
+        found = {"objective": chosen.objective, "impossible": chosen.left_out or None}
+        return {name: torch.tensor(v, dtype=torch.float64) for name, v in found.items() if v is not None}
 
     def finished(self) -> str | None:
         """Whether every restart has ended, and how the best one did."""
