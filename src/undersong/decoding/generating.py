@@ -14,6 +14,7 @@ from undersong.decoding.latent import Trained, device_of, posterior, require_lat
 from undersong.decoding.search import MAX_WORDS, Search
 from undersong.distributions import keyed_sample
 from undersong.errors import UserError
+from undersong.models import Generative
 
 BEAM = Beam()
 
@@ -60,8 +61,8 @@ def sample(
     Args:
         run: a trained model and its tokenizer.
         n: how many.
-        search: how words are chosen; with ``Sample()`` these are samples of p(x). A language model has no z to differ
-            in: any other search gives n times the same sentence.
+        search: how a decoder's words are chosen (a grammar or an HMM writes by itself); with ``Sample()`` these are
+            samples of p(x). A language model has no z to differ in: any other search gives n times the same sentence.
         max_words: most words of a sentence.
         unknown: whether the unknown word may be written.
         seed: of all noise; the first sentences are the same however many are asked for.
@@ -71,10 +72,22 @@ def sample(
     """
     if n < 0:
         raise UserError(f"{n} sentences cannot be written: ask for 0 or more.")
+    model = run.system.model
+    if isinstance(model, Generative):
+        return _written_by(run, model, n, max_words, seed)
     with torch.no_grad():
         z = keyed_sample(run.system.model.prior().expand([n]), torch.arange(n), 1, seed)[0] if n else torch.zeros(0, 1)
     found = write(run, z.to(device_of(run.system)), search, [max_words] * n, unknown, seed)
     return [Sentence(run.tokenizer.decode(h.words), h.log_prob) for h in found]
+
+
+@torch.no_grad()
+def _written_by(run: Trained, model: Generative, n: int, max_words: int, seed: int) -> list[Sentence]:
+    """Sentences of a model that writes by itself: a grammar, a chain of states, a bag of words."""
+    z, x = model.sample(n, max_words=max_words, generator=torch.Generator(device_of(run.system)).manual_seed(seed))
+    log_px = run.system.model.log_likelihood(x, z[None])[0] if n else torch.zeros(0)
+    rows = zip(x.tokens.tolist(), x.lengths.tolist(), log_px.tolist(), strict=True)
+    return [Sentence(run.tokenizer.decode(words[:length]), value) for words, length, value in rows]
 
 
 def interpolate(

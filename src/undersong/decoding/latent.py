@@ -21,6 +21,7 @@ from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.errors import UserError
 from undersong.learning.system import System
+from undersong.models import ExactModel
 from undersong.nets import Decoder
 
 ROWS = 640  # hypotheses written at once; more gain little on a CPU
@@ -56,6 +57,11 @@ def encode(run: Trained, sentences: Sequence[str], posterior_mean: bool = True, 
 
 def require_latent(run: Trained) -> None:
     """Refuse a model without a latent vector."""
+    if isinstance(run.system.model, ExactModel) and run.system.model.latent:
+        raise UserError(
+            f"a {type(run.system.model).__name__} has no latent vector: tag, parse or cluster show what it finds in a "
+            "sentence, and sample what it writes."
+        )
     if not run.system.model.latent:
         raise UserError(
             f"a {type(run.system.model).__name__} has no latent vector to encode a sentence in: "
@@ -68,7 +74,7 @@ def posterior(run: Trained, sources: Sequence[Source], mean: bool = True, seed: 
     device = device_of(run.system)
     z = torch.zeros(len(sources), run.system.model.latent, device=device)
     with torch.no_grad():
-        for rows in shown(_alike([len(s.ids) for s in sources], ROWS), len(sources), "reading"):
+        for rows in shown(alike([len(s.ids) for s in sources], ROWS), len(sources), "reading"):
             x = Batch.of([sources[i].ids for i in rows], rows).to(device)
             q = run.system.posterior(x, FINAL)
             z[rows] = q.mean if mean else keyed_sample(q, x.index, 1, seed)[0]
@@ -101,7 +107,7 @@ def write(
     if not isinstance(decoder, Decoder):
         raise UserError(f"a {type(run.system.model).__name__} has no decoder to write sentences with.")
     answers: dict[int, Hypothesis] = {}
-    parts = _alike(lengths or [0] * len(z), max(1, ROWS // search.rows))
+    parts = alike(lengths or [0] * len(z), max(1, ROWS // search.rows))
     for rows in shown(parts, len(z), "writing"):
         given = None if fixed is None else _padded([fixed[i] for i in rows])
         found = search(
@@ -116,7 +122,7 @@ def device_of(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-def _alike(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+def alike(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
     """All rows, in parts of at most ``size``, those of like length together; the longest first, which fail first."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     for start in range(0, len(order), size):

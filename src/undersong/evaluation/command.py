@@ -85,9 +85,13 @@ def table(figures: Figures) -> Table:
     shown.add_column("in nats a sentence, unless it says otherwise")
     shown.add_column("", justify="right")
     shown.add_column("")
+    exact = figures["nll_exact"] is not None
     for key, label, note in LINES:
-        if figures.get(key) is not None:
+        if figures.get(key) is not None and not (exact and key in ESTIMATES):
             shown.add_row(label, _number(figures[key]), note(figures))
+    for key, value in figures.items():
+        if key.startswith(STRUCTURES) and value is not None:
+            shown.add_row(key.replace("_", " "), _number(value) if isinstance(value, int) else f"{value:.3f}", "")
     shown.caption = f"{figures['event']}; {figures['precision']}; what the model does not define is left out"
     return shown
 
@@ -113,8 +117,6 @@ def _nothing(figures: Figures) -> str:
 
 
 def _of_sampled(figures: Figures) -> str:
-    if figures["nll_exact"] is not None:
-        return "exact"
     error = figures["nll_is_se"]
     said = [f"{figures['nll_is_sentences']:,} sentences, {figures['samples']:,} samples each"]
     said += [] if error is None else [f"± {error:.3f} (s.e. of sampling z)"]
@@ -127,12 +129,16 @@ def _effective(figures: Figures) -> str:
     return share + ("  MARKED: the likelihood above is not to be trusted" if figures["nll_is_marked"] else "")
 
 
+ESTIMATES = ("nll_is", "nll_is_ess", "ppl_elbo", "ppl_is")  # of what is known exactly
+STRUCTURES = ("tag_", "cluster_", "attachment_", "bracket_")
 LINES = (
     ("elbo", "ELBO", lambda f: "a lower bound on log p(x)" if f["nll_exact"] is None else "equals log p(x)"),
     ("reconstruction", "reconstruction (distortion), -E log p(x|z)", _nothing),
     ("kl", "KL (rate)", _nothing),
     ("kl_percent", "KL, % of the objective", lambda f: "with the objective's own factors"),
     ("objective", "the run's own objective", _nothing),
+    ("nll_exact", "-log p(x)", lambda f: "exact"),
+    ("ppl_exact", "perplexity, a token", lambda f: "exact"),
     ("nll_is", "-log p(x), importance sampled", _of_sampled),
     ("nll_is_ess", "effective samples", _effective),
     ("ppl_elbo", "perplexity, a token, from the ELBO", lambda f: "an upper bound"),

@@ -1,0 +1,163 @@
+"""``undersong tag | parse | cluster``: each a function whose signature is its flags.
+
+Results go to standard output, words outside the vocabulary and progress to standard error. Knows nothing of models.
+"""
+
+import json as json_text
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from undersong.data.corpora.annotated import Sentence
+from undersong.data.corpora.brackets import write_trees
+from undersong.data.corpora.conllu import read_conllu, write_conllu
+from undersong.data.corpora.opening import kind_of, opened
+from undersong.decoding import output
+from undersong.decoding.annotating import parse, read_split, read_words, tag, unknown_words
+from undersong.decoding.clustering import Cluster, cluster, describe_clusters
+from undersong.decoding.output import printable
+from undersong.decoding.reading import gather
+from undersong.errors import UserError
+from undersong.learning import Run
+
+Splits = Literal["train", "valid", "test"]
+
+
+def tag_command(
+    run: Path,
+    sentences: list[str],
+    *,
+    file: Path | None = None,
+    split: Splits | None = None,
+    text_column: str = "form",
+    conllu: bool = False,
+    json: bool = False,
+) -> int:
+    """Give each word of a sentence its tag: the state that a hidden Markov model has it in.
+
+    Args:
+        run: folder of a trained run.
+        sentences: the sentences; without any they are read from the file, the split, or standard input.
+        file: a text file of one sentence a line, or a CoNLL-U file; - is standard input.
+        split: tag the sentences of this split of the run's corpus.
+        text_column: the column of a CoNLL-U file that holds the words.
+        conllu: write CoNLL-U: the tags in the column UPOS, the heads as they were given.
+        json: print JSON.
+    """
+    loaded = Run.load(run)
+    given = _given(loaded, sentences, file, split, text_column)
+    found = tag(loaded, given)
+    if json:
+        print(_json({"words": s.words, "tags": s.tags} for s in found))
+    elif conllu:
+        sys.stdout.write(write_conllu(found))
+    else:
+        for s in found:
+            print(" ".join(f"{printable(w)}/{t}" for w, t in zip(s.words, s.tags or (), strict=True)))
+    return 0
+
+
+def parse_command(
+    run: Path,
+    sentences: list[str],
+    *,
+    file: Path | None = None,
+    split: Splits | None = None,
+    text_column: str = "form",
+    json: bool = False,
+) -> int:
+    """Give sentences their trees: bracketed ones from a grammar, CoNLL-U from a dependency model.
+
+    Args:
+        run: folder of a trained run.
+        sentences: the sentences; without any they are read from the file, the split, or standard input.
+        file: a text file of one sentence a line, or a CoNLL-U file; - is standard input.
+        split: parse the sentences of this split of the run's corpus.
+        text_column: the column of a CoNLL-U file that holds the words.
+        json: print JSON: heads, or constituents as (first word, word after the last, symbol).
+    """
+    loaded = Run.load(run)
+    given = [Sentence(s.words) for s in _given(loaded, sentences, file, split, text_column)]
+    found = parse(loaded, given)
+    if json:
+        print(_json({"words": s.words, "heads": s.heads, "constituents": s.spans} for s in found))
+    elif found and found[0].heads is None:
+        sys.stdout.write(write_trees(found))
+    else:
+        sys.stdout.write(write_conllu(found))
+    return 0
+
+
+def cluster_command(
+    run: Path,
+    sentences: list[str],
+    *,
+    file: Path | None = None,
+    split: Splits = "train",
+    words: int = 10,
+    examples: int = 3,
+    json: bool = False,
+) -> int:
+    """Say which cluster each sentence is in and how probable that is; without sentences, what each cluster is about.
+
+    Args:
+        run: folder of a trained run.
+        sentences: the sentences; without any, and without a file, the clusters are described.
+        file: a text file of one sentence a line; - is standard input.
+        split: the sentences of the run's corpus that say what the clusters are about.
+        words: characteristic words shown of each cluster.
+        examples: sentences shown of each cluster.
+        json: print JSON.
+    """
+    loaded = Run.load(run)
+    if sentences or file is not None:
+        assigned = cluster(loaded, gather(sentences, file))
+        if json:
+            print(output.as_json(assigned))
+        else:
+            for a in assigned:
+                print(f"{a.cluster:4d}  {a.probability:.3f}  {printable(a.text)}")
+        return 0
+    described = describe_clusters(loaded, getattr(loaded.corpus(), split), words, examples)
+    if json:
+        print(_json(asdict(c) for c in described))
+    else:
+        Console(highlight=False, markup=False).print(_table(described))
+    return 0
+
+
+def _table(clusters: Sequence[Cluster]) -> Table:
+    table = Table(title=f"{len(clusters)} clusters", show_lines=True)
+    for heading in ("", "share", "characteristic words", "sentences it is surest of"):
+        table.add_column(heading)
+    for c in clusters:
+        shown = "\n".join(map(printable, c.sentences))
+        table.add_row(str(c.cluster), f"{100 * c.share:.1f}%", printable(" ".join(c.words)), shown)
+    return table
+
+
+def _given(run: Run, texts: list[str], file: Path | None, split: Splits | None, column: str) -> list[Sentence]:
+    """The sentences asked for; words outside the vocabulary are told."""
+    if split is not None:
+        if texts or file is not None:
+            raise UserError("sentences were given beside --split: use one of the two.")
+        found = list(read_split(run, split))
+    elif file is not None and not texts and kind_of(file) == ".conllu":
+        with opened(file) as lines:
+            decoded = (line.decode("utf-8-sig") for line in lines)
+            found = [row.sentence for row in read_conllu(decoded, str(file), column)]
+    else:
+        found = read_words(run.tokenizer, gather(texts, file))
+    line = output.unknown_words(unknown_words(run.tokenizer, found))
+    if line:
+        print(line, file=sys.stderr)
+    return found
+
+
+def _json(rows: object) -> str:
+    return json_text.dumps(list(rows), ensure_ascii=True)  # type: ignore[call-overload]
