@@ -5,6 +5,7 @@ from tests.evaluation.toy import Told, toy_corpus, vae
 
 from undersong.errors import UserError
 from undersong.evaluation.pairs import compare_methods, compare_reconstructions, sentence_scores
+from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.subject import Subject
 
@@ -17,12 +18,23 @@ def test_two_models_on_the_same_sentences(tmp_path):
     scores = [sentence_scores(subject) for subject in subjects]
     found = compare_reconstructions(*scores, resamples=500)
     whole = [Reconstruction()(subject) for subject in subjects]
+    for name in ("rate", "distortion", "information"):  # both have the same weights
+        assert found.pop(name).p == 1.0
     for name, comparison in found.items():
         assert comparison.difference == pytest.approx(whole[0][name] - whole[1][name]), name
         assert comparison.real(), name
         assert comparison.test == "paired bootstrap over 200 sentences"
     assert found["exact_match"].difference == pytest.approx(0.25)
     assert not any(c.real() for c in compare_reconstructions(scores[0], scores[0], resamples=100).values())
+
+
+def test_each_sentences_nats_add_up_to_the_rates(tmp_path):
+    corpus = toy_corpus(tmp_path)
+    subject = Subject(vae(corpus), corpus)
+    each, whole = sentence_scores(subject), Rates()(subject)
+    for name in ("rate", "distortion", "information"):
+        assert each[name].mean() == pytest.approx(whole[name])
+    assert "rate" not in sentence_scores(Subject(vae(corpus, point=True), corpus))
 
 
 def test_different_sentences_are_not_compared(tmp_path):

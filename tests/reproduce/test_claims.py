@@ -5,6 +5,7 @@ import pytest
 from undersong.reproduce.claims import (
     Claim,
     below,
+    carries,
     decide,
     falls_again,
     larger_gap,
@@ -95,3 +96,14 @@ def test_spread_is_written_with_the_number_of_seeds() -> None:
     assert measured(a=[1.0, 3.0]).said("a", "score") == "2.00 ± 1.41 (2)"
     assert measured(a=[1.0]).said("a", "score") == "1.00 (1)"
     assert measured().said("a", "score") == "–"
+
+
+def test_a_rate_carries_information_up_to_what_its_estimator_can_say() -> None:
+    def row(information: float, cap: float) -> Measured:
+        sheet = {"row": "a", "seed": 0, "figures": {"information": information, "information_cap": cap}}
+        return Measured({"a": [sheet]})
+
+    assert carries("a", 5.0)(row(5.1, 8.0)).verdict == "held"
+    assert carries("a", 5.0)(row(4.9, 8.0)).verdict == "failed"
+    assert carries("a", 7.5)(row(6.9, 6.91)).verdict == "held"
+    assert carries("b", 7.5)(row(6.9, 6.91)).verdict == "not measured"

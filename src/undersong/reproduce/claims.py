@@ -105,6 +105,21 @@ def within(row: str, key: str, low: float, high: float, digits: int = 2) -> Part
     return part
 
 
+def carries(row: str, least: float) -> Part:
+    """Every seed's mutual information reaches ``least`` nats, or as much as its estimator can say (no test)."""
+
+    def part(measured: Measured) -> Finding:
+        values, caps = measured.values(row, "information"), measured.values(row, "information_cap")
+        if not values:
+            return Finding(f"information of {row}: not measured", "not measured")
+        aims = [min(least, 0.98 * cap) for cap in caps]
+        enough = all(value >= aim for value, aim in zip(values, aims, strict=True))
+        said = f"information: {row} {measured.said(row, 'information')} (at most {min(caps):.2f} as estimated)"
+        return Finding(f"{said}; every seed at least {min(aims):.2f}: {_yes(enough)}", _verdict(enough))
+
+    return part
+
+
 def below(row: str, key: str, other: str, digits: int = 2) -> Part:
     """One figure of a row is smaller than another of the same row, from every seed (no test)."""
 
@@ -174,6 +189,10 @@ def ordered(rows: Sequence[str], key: str, falling: bool = False) -> Part:
         return Finding(said, "held" if all(steps) else "failed" if not any(steps) else "in part")
 
     return part
+
+
+def _verdict(true: bool) -> Verdict:
+    return "held" if true else "failed"
 
 
 def _yes(true: bool) -> str:

@@ -17,7 +17,10 @@ from undersong.evaluation.pairs import compare_reconstructions
 from undersong.measures.significance import Comparison, compare_seeds, spread
 
 SENTENCES = "sentences.npz"  # in a run's folder: the reconstruction of each judged sentence, in numbers
-PAIRED = ("bleu_2", "bleu_4", "rouge_2", "rouge_4", "exact_match", "edit_distance", "edit_distance_normalised")
+PAIRED = (
+    *("bleu_2", "bleu_4", "rouge_2", "rouge_4", "exact_match", "edit_distance", "edit_distance_normalised"),
+    *("rate", "distortion", "information"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,4 +92,4 @@ class Measured:
         except UserError:  # rows of two corpora have no sentence in common
             return None
         self._paired.update({(first, second, name): value for name, value in found.items()})
-        return found[key]
+        return found.get(key)

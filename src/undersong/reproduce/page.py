@@ -137,7 +137,7 @@ def figure_tables(plan: Plan, measured: Measured) -> list[Table]:
     for title, keys in COLUMNS.items():
         some = [key for key in keys if any(measured.values(row.name, key) for row in plan.rows)]
         rows = [
-            (Cell(row.label), Cell(row.corpus), *(Cell(measured.said(row.name, key, _digits(key))) for key in some))
+            (Cell(row.label), Cell(row.corpus), *(Cell(measured.said(row.name, key, digits(key))) for key in some))
             for row in plan.rows
             if any(measured.values(row.name, key) for key in some)
         ]
@@ -147,7 +147,8 @@ def figure_tables(plan: Plan, measured: Measured) -> list[Table]:
     return tables
 
 
-def _digits(key: str) -> int:
+def digits(key: str) -> int:
+    """Decimals shown of a figure: three of shares, two of all else."""
     fine = (
         "accuracy",
         "agreement",
