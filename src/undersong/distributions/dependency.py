@@ -54,7 +54,8 @@ class Dependency(Structured):
             root = torch.full_like(arcs[:, 0], -torch.inf).index_fill(1, self.lengths.new_zeros(1), 0.0)
             found = LogHeads.apply(root, arcs, None, None, self.lengths + 1)
         else:
-            found = LogHeads.apply(arcs[:, 0, 1:], arcs[:, 1:, 1:], None, None, self.lengths)
+            root, words = arcs[:, :, 1:].split([1, arcs.shape[1] - 1], 1)
+            found = LogHeads.apply(root[:, 0], words, None, None, self.lengths)
         return self._settle(*found)
 
     def _settle(self, value: Tensor, sound: Tensor) -> Tensor:

@@ -1,49 +1,50 @@
 """Inside and outside passes over projective trees as plain products, all spans of a width at once.
 
-The recursions are those of ``split_heads``, over positions 0 .. n - 1, in float64. A chart is [plane, i, j, B]: spans of
-a width lie on a diagonal, and the parts they are made of on strided views beside it, so that all spans, sentences and
-both directions are one product and one sum, and nothing is copied.
+The recursions are those of ``split_heads``, over positions 0 .. n - 1, in float64. A chart is [plane, i, j, B]: spans
+of a width lie on a diagonal, and the parts they are made of on strided views beside it, so that all spans, sentences
+and both directions are one product and one sum, and nothing is copied. Which views those are depends on n and B alone.
 
 Knows nothing of roots, lengths or logarithms: who calls scales the scores, and looks whether a value underflowed.
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+View = tuple[tuple[int, ...], tuple[int, ...], int]  # size, strides and offset, as ``Tensor.as_strided`` takes them
 
-class Diagonals:
+
+class Layout:
     """Views of a chart [planes, n, n, B] by span width w; two planes, in rising order, are a leading dimension of 2."""
 
-    def __init__(self, chart: Tensor):
-        self.chart = chart
-        _, self.n, _, self.batch = chart.shape
-        self.column, self.row = self.batch, self.n * self.batch
-        self.plane = self.n * self.row
+    def __init__(self, n: int, batch: int):
+        self.n, self.batch, self.column, self.row, self.plane = n, batch, batch, n * batch, n * n * batch
 
-    def _view(self, w: int, splits: tuple[int, ...], strides: tuple[int, ...], *starts: int) -> Tensor:
+    def _view(self, w: int, splits: tuple[int, ...], strides: tuple[int, ...], *starts: int) -> View:
         size, stride = (*splits, self.n - w, self.batch), (*strides, self.row + self.column, 1)
         if len(starts) == 2:
             size, stride = (2, *size), (starts[1] - starts[0], *stride)
-        return self.chart.as_strided(size, stride, starts[0])
+        return size, stride, starts[0]
 
-    def spans(self, w: int, *planes: int) -> Tensor:
+    def spans(self, w: int, *planes: int) -> View:
         """(i, i + w) for all i: [n - w, B]."""
         return self._view(w, (), (), *(p * self.plane + w * self.column for p in planes))
 
-    def lefts(self, w: int, splits: int, *parts: tuple[int, int]) -> Tensor:
+    def lefts(self, w: int, splits: int, *parts: tuple[int, int]) -> View:
         """(i, i + k + shift) of each (plane, shift), for k < splits: [splits, n - w, B]."""
         return self._view(w, (splits,), (self.column,), *(p * self.plane + s * self.column for p, s in parts))
 
-    def rights(self, w: int, splits: int, *parts: tuple[int, int]) -> Tensor:
+    def rights(self, w: int, splits: int, *parts: tuple[int, int]) -> View:
         """(i + k + shift, i + w) of each (plane, shift), for k < splits: [splits, n - w, B]."""
         starts = (p * self.plane + s * self.row + w * self.column for p, s in parts)
         return self._view(w, (splits,), (self.row,), *starts)
 
 
 class Heads(ABC):
-    """One sentence's or a batch's chart. ``done`` names the planes of finished spans, left and right."""
+    """A chart, and ``done``, its planes of finished spans, to the left and to the right."""
 
     chart: Tensor
     done: tuple[int, int]
@@ -58,6 +59,16 @@ class Heads(ABC):
         """Adds to ``up``, which holds derivatives by finished spans, those by all that they are made of."""
 
 
+class _ArcViews(NamedTuple):
+    weights: View
+    open: View
+    below: View
+    arcs: View
+    left: View
+    right: View
+    done: View
+
+
 class ByArc(Heads):
     """Scores of arcs alone; weights e^arc [2, n, n, B]: [0, i, j] of arc j -> i and [1, i, j] of arc i -> j, i < j."""
 
@@ -67,27 +78,60 @@ class ByArc(Heads):
     def __init__(self, arcs: Tensor):
         self.arcs = arcs
         self.chart = arcs.new_ones(4, *arcs.shape[1:])
+        self.views = self._views(*arcs.shape[2:])
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def _views(n: int, batch: int) -> list[_ArcViews]:
+        at, this = Layout(n, batch), ByArc
+        return [
+            _ArcViews(
+                weights=at.spans(w, 0, 1),
+                open=at.lefts(w, w, (this.RIGHT, 0)),
+                below=at.rights(w, w, (this.LEFT, 1)),
+                arcs=at.spans(w, this.LEFT_ARC, this.RIGHT_ARC),
+                left=at.lefts(w, w, (this.LEFT, 0), (this.RIGHT_ARC, 1)),
+                right=at.rights(w, w, (this.LEFT_ARC, 0), (this.RIGHT, 1)),
+                done=at.spans(w, this.LEFT, this.RIGHT),
+            )
+            for w in range(1, n)
+        ]
 
     def inside(self) -> None:
-        at, weight = Diagonals(self.chart), Diagonals(self.arcs)
-        for w in range(1, at.n):
-            joined = (at.lefts(w, w, (self.RIGHT, 0)) * at.rights(w, w, (self.LEFT, 1))).sum(0)
-            torch.mul(joined, weight.spans(w, 0, 1), out=at.spans(w, self.LEFT_ARC, self.RIGHT_ARC))
-            parts = at.lefts(w, w, (self.LEFT, 0), (self.RIGHT_ARC, 1)) * at.rights(
-                w, w, (self.LEFT_ARC, 0), (self.RIGHT, 1)
-            )
-            torch.sum(parts, 1, out=at.spans(w, self.LEFT, self.RIGHT))
+        at, weights = self.chart.as_strided, self.arcs.as_strided
+        for v in self.views:
+            joined = (at(*v.open) * at(*v.below)).sum(0)
+            torch.mul(joined, weights(*v.weights), out=at(*v.arcs))
+            torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.done))
 
     def outside(self, up: Tensor) -> None:
-        at, weight, over = Diagonals(self.chart), Diagonals(self.arcs), Diagonals(up)
-        for w in range(at.n - 1, 0, -1):
-            left, right = ((self.LEFT, 0), (self.RIGHT_ARC, 1)), ((self.LEFT_ARC, 0), (self.RIGHT, 1))
-            done = over.spans(w, self.LEFT, self.RIGHT)[:, None]
-            over.lefts(w, w, *left).addcmul_(done, at.rights(w, w, *right))
-            over.rights(w, w, *right).addcmul_(done, at.lefts(w, w, *left))
-            joined = (over.spans(w, self.LEFT_ARC, self.RIGHT_ARC) * weight.spans(w, 0, 1)).sum(0)
-            over.lefts(w, w, (self.RIGHT, 0)).addcmul_(joined, at.rights(w, w, (self.LEFT, 1)))
-            over.rights(w, w, (self.LEFT, 1)).addcmul_(joined, at.lefts(w, w, (self.RIGHT, 0)))
+        at, weights, over = self.chart.as_strided, self.arcs.as_strided, up.as_strided
+        for v in reversed(self.views):
+            done = over(*v.done)[:, None]
+            over(*v.left).addcmul_(done, at(*v.right))
+            over(*v.right).addcmul_(done, at(*v.left))
+            joined = (over(*v.arcs) * weights(*v.weights)).sum(0)
+            over(*v.open).addcmul_(joined, at(*v.below))
+            over(*v.below).addcmul_(joined, at(*v.open))
+
+
+class _ValenceViews(NamedTuple):
+    weights: View
+    left_weights: View
+    right_weights: View
+    open: View
+    below: View
+    more: View
+    near_left: View
+    near_right: View
+    arcs: View
+    left_arcs: View
+    right_arcs: View
+    left: View
+    right: View
+    opened: View
+    stop: View
+    done: View
 
 
 class ByValence(Heads):
@@ -102,46 +146,56 @@ class ByValence(Heads):
     def __init__(self, first: Tensor, later: Tensor, stop: Tensor):
         self.first, self.later, self.stop = first, later, stop
         self.chart = first.new_ones(8, *first.shape[1:])
+        self.views = self._views(*first.shape[2:])
 
-    def _stop(self, w: int) -> Tensor:
-        """Of the heads of (i, i + w) with some child on that side: i + w to the left, i to the right; [2, n - w, B]."""
-        n, batch = self.stop.shape[2:]
-        return self.stop[:, 1].as_strided((2, n - w, batch), (2 * n * batch - w * batch, batch, 1), (n + w) * batch)
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def _views(n: int, batch: int) -> list[_ValenceViews]:
+        at, this = Layout(n, batch), ByValence
+        return [
+            _ValenceViews(
+                weights=at.spans(w, 0, 1),
+                left_weights=at.spans(w, 0),
+                right_weights=at.spans(w, 1),
+                open=at.lefts(w, w - 1, (this.RIGHT, 0), (this.RIGHT_OPEN, 1)),
+                below=at.rights(w, w - 1, (this.LEFT_OPEN, 1), (this.LEFT, 2)),
+                more=at.spans(w, this.LEFT_MORE, this.RIGHT_MORE),
+                near_left=at.lefts(w, 1, (this.RIGHT, w - 1)),
+                near_right=at.rights(w, 1, (this.LEFT, 1)),
+                arcs=at.spans(w, this.LEFT_ARC, this.RIGHT_ARC),
+                left_arcs=at.spans(w, this.LEFT_ARC),
+                right_arcs=at.spans(w, this.RIGHT_ARC),
+                left=at.lefts(w, w, (this.LEFT, 0), (this.RIGHT_ARC, 1)),
+                right=at.rights(w, w, (this.LEFT_ARC, 0), (this.RIGHT, 1)),
+                opened=at.spans(w, this.LEFT_OPEN, this.RIGHT_OPEN),
+                # Of heads with some child on that side: word i + w to the left, word i to the right.
+                stop=((2, n - w, batch), ((2 * n - w) * batch, batch, 1), (n + w) * batch),
+                done=at.spans(w, this.LEFT, this.RIGHT),
+            )
+            for w in range(1, n)
+        ]
 
     def inside(self) -> None:
-        at, first, later = Diagonals(self.chart), Diagonals(self.first), Diagonals(self.later)
-        at.spans(0, self.LEFT, self.RIGHT).copy_(self.stop[:, 0])
-        at.spans(1, self.LEFT_MORE, self.RIGHT_MORE).zero_()
-        for w in range(1, at.n):
-            more = at.spans(w, self.LEFT_MORE, self.RIGHT_MORE)
-            if w > 1:
-                parts = at.lefts(w, w - 1, (self.RIGHT, 0), (self.RIGHT_OPEN, 1)) * at.rights(
-                    w, w - 1, (self.LEFT_OPEN, 1), (self.LEFT, 2)
-                )
-                torch.sum(parts, 1, out=more)
-            arcs = torch.mul(more, later.spans(w, 0, 1), out=at.spans(w, self.LEFT_ARC, self.RIGHT_ARC))
-            arcs[0].addcmul_(at.lefts(w, 1, (self.RIGHT, w - 1))[0], first.spans(w, 0))
-            arcs[1].addcmul_(at.rights(w, 1, (self.LEFT, 1))[0], first.spans(w, 1))
-            parts = at.lefts(w, w, (self.LEFT, 0), (self.RIGHT_ARC, 1)) * at.rights(
-                w, w, (self.LEFT_ARC, 0), (self.RIGHT, 1)
-            )
-            done = torch.sum(parts, 1, out=at.spans(w, self.LEFT_OPEN, self.RIGHT_OPEN))
-            torch.mul(done, self._stop(w), out=at.spans(w, self.LEFT, self.RIGHT))
+        at, first, later = self.chart.as_strided, self.first.as_strided, self.later.as_strided
+        for plane, none in zip(self.done, self.stop[:, 0], strict=True):
+            self.chart[plane].diagonal(0, 0, 1).copy_(none.t())
+        for v in self.views:
+            # One word has no later child within itself: an empty sum, 0.
+            more = torch.sum(at(*v.open) * at(*v.below), 1, out=at(*v.more))
+            torch.mul(more, later(*v.weights), out=at(*v.arcs))
+            at(*v.left_arcs).addcmul_(at(*v.near_left)[0], first(*v.left_weights))
+            at(*v.right_arcs).addcmul_(at(*v.near_right)[0], first(*v.right_weights))
+            done = torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.opened))
+            torch.mul(done, self.stop.as_strided(*v.stop), out=at(*v.done))
 
     def outside(self, up: Tensor) -> None:
-        at, over = Diagonals(self.chart), Diagonals(up)
-        first, later = Diagonals(self.first), Diagonals(self.later)
-        for w in range(at.n - 1, 0, -1):
-            left, right = ((self.LEFT, 0), (self.RIGHT_ARC, 1)), ((self.LEFT_ARC, 0), (self.RIGHT, 1))
-            done = over.spans(w, self.LEFT_OPEN, self.RIGHT_OPEN)
-            done = done.addcmul_(over.spans(w, self.LEFT, self.RIGHT), self._stop(w))[:, None]
-            over.lefts(w, w, *left).addcmul_(done, at.rights(w, w, *right))
-            over.rights(w, w, *right).addcmul_(done, at.lefts(w, w, *left))
-            arcs = over.spans(w, self.LEFT_ARC, self.RIGHT_ARC)
-            over.lefts(w, 1, (self.RIGHT, w - 1))[0].addcmul_(arcs[0], first.spans(w, 0))
-            over.rights(w, 1, (self.LEFT, 1))[0].addcmul_(arcs[1], first.spans(w, 1))
-            if w > 1:
-                left, right = ((self.RIGHT, 0), (self.RIGHT_OPEN, 1)), ((self.LEFT_OPEN, 1), (self.LEFT, 2))
-                more = (arcs * later.spans(w, 0, 1))[:, None]
-                over.lefts(w, w - 1, *left).addcmul_(more, at.rights(w, w - 1, *right))
-                over.rights(w, w - 1, *right).addcmul_(more, at.lefts(w, w - 1, *left))
+        at, first, later, over = self.chart.as_strided, self.first.as_strided, self.later.as_strided, up.as_strided
+        for v in reversed(self.views):
+            done = over(*v.opened).addcmul_(over(*v.done), self.stop.as_strided(*v.stop))[:, None]
+            over(*v.left).addcmul_(done, at(*v.right))
+            over(*v.right).addcmul_(done, at(*v.left))
+            over(*v.near_left)[0].addcmul_(over(*v.left_arcs), first(*v.left_weights))
+            over(*v.near_right)[0].addcmul_(over(*v.right_arcs), first(*v.right_weights))
+            more = (over(*v.arcs) * later(*v.weights))[:, None]
+            over(*v.open).addcmul_(more, at(*v.below))
+            over(*v.below).addcmul_(more, at(*v.open))
