@@ -86,8 +86,11 @@ class NeuralDMV(Dependencies):
         for step in range(self.steps + 1):
             value = sum((w * t).sum() for w, t in zip(weights, self.net(), strict=True)) / total
             assert isinstance(value, Tensor)
-            if float(value) > best:
-                best, kept = float(value), {name: t.detach().clone() for name, t in self.net.state_dict().items()}
+            if float(value.detach()) > best:
+                best, kept = (
+                    float(value.detach()),
+                    {name: t.detach().clone() for name, t in self.net.state_dict().items()},
+                )
             if step < self.steps:
                 adam.zero_grad()
                 (-value).backward()
