@@ -84,8 +84,10 @@ def sample(
 @torch.no_grad()
 def _written_by(run: Trained, model: Generative, n: int, max_words: int, seed: int) -> list[Sentence]:
     """Sentences of a model that writes by itself: a grammar, a chain of states, a bag of words."""
+    if not n:
+        return []
     z, x = model.sample(n, max_words=max_words, generator=torch.Generator(device_of(run.system)).manual_seed(seed))
-    log_px = run.system.model.log_likelihood(x, z[None])[0] if n else torch.zeros(0)
+    log_px = run.system.model.log_likelihood(x, z[None])[0]
     rows = zip(x.tokens.tolist(), x.lengths.tolist(), log_px.tolist(), strict=True)
     return [Sentence(run.tokenizer.decode(words[:length]), value) for words, length, value in rows]
 

@@ -1,0 +1,193 @@
+"""tag, parse, cluster and sample on trained models, and `evaluate` on them: what comes out is what is scored."""
+
+import io
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from undersong.cli import main
+from undersong.data.corpora.brackets import read_trees
+from undersong.data.corpora.conllu import read_conllu
+from undersong.data.prepare import prepare
+from undersong.decoding.annotating import parse, read_split, read_words, tag
+from undersong.decoding.clustering import cluster, describe_clusters, probabilities
+from undersong.decoding.generating import sample
+from undersong.evaluation import evaluate
+from undersong.learning import Run, train
+from undersong.learning.em import EM
+from undersong.measures.attachment import attached
+from undersong.measures.brackets import bracket_scores, proper
+from undersong.measures.clustering import agreement
+from undersong.models import DMV, HMM, PCFG, MixtureOfUnigrams
+
+NOUNS, VERBS = ("dog", "cat", "bird", "child"), ("sees", "hears", "likes")
+
+
+def _conllu(random: np.random.Generator, count: int) -> str:
+    """the NOUN VERB the NOUN . with heads and tags."""
+    blocks = []
+    for _ in range(count):
+        a, b, v = random.choice(NOUNS), random.choice(NOUNS), random.choice(VERBS)
+        rows = [("the", "DET", 2), (a, "NOUN", 3), (v, "VERB", 0), ("the", "DET", 5), (b, "NOUN", 3), (".", "PUNCT", 3)]
+        blocks.append("\n".join(f"{i}\t{w}\t_\t{t}\t_\t_\t{h}\tdep\t_\t_" for i, (w, t, h) in enumerate(rows, 1)))
+    return "\n\n".join(blocks) + "\n\n"
+
+
+def _trees(random: np.random.Generator, count: int) -> str:
+    lines = []
+    for _ in range(count):
+        a, b, v = random.choice(NOUNS), random.choice(NOUNS), random.choice(VERBS)
+        lines.append(f"(S (NP (DT the) (NN {a})) (VP (VB {v}) (NP (DT the) (NN {b}))) (. .))\n")
+    return "".join(lines)
+
+
+def _run(folder: Path, name: str, corpus: Path, model: Any, **more: Any) -> Run:
+    options = {"learner": EM, "epochs": 3, "device": "cpu", "precision": "fp32", "threads": 1, "quiet": True, **more}
+    (run,) = train(corpus, out=folder / name, model=model, **options)
+    return run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """One small trained model of each kind."""
+    folder = tmp_path_factory.mktemp("structures")
+    random = np.random.default_rng(0)
+    for kind, write in (("conllu", _conllu), ("ptb", _trees)):
+        (folder / kind).mkdir()
+        for split, count in (("train", 60), ("valid", 12), ("test", 12)):
+            (folder / kind / f"{split}.{kind}").write_text(write(random, count))
+        prepare(str(folder / kind), out=folder / f"{kind}-corpus", min_words=2, show_progress=False)
+    lines = [f"{k},the {w} {v} {w}\n" for k, w in enumerate(NOUNS) for v in VERBS for _ in range(6)]
+    (folder / "classes.csv").write_text("label,text\n" + "".join(lines))
+    prepare(str(folder / "classes.csv"), out=folder / "classes", label_column="label", text_column="text", min_words=2,
+            splits=(0.6, 0.2, 0.2), show_progress=False)  # fmt: skip
+    words, trees, classes = folder / "conllu-corpus", folder / "ptb-corpus", folder / "classes"
+    return {
+        "hmm": _run(folder, "hmm", words, partial(HMM, states=5)),
+        "dmv": _run(folder, "dmv", words, DMV),
+        "pcfg": _run(folder, "pcfg", trees, partial(PCFG, nonterminals=3, preterminals=4)),
+        "mixture": _run(folder, "mixture", classes, partial(MixtureOfUnigrams, latent=4), epochs=20),
+    }
+
+
+def test_evaluate_scores_the_tags_that_tag_gives(runs: dict[str, Run]) -> None:
+    figures = evaluate(runs["hmm"], split="test")
+    split = runs["hmm"].corpus().test
+    found = tag(runs["hmm"], list(read_split(runs["hmm"], "test")))
+    gold = np.concatenate([split.batch([row]).tags[0].numpy() for row in range(len(split))])  # type: ignore[index]
+    states = np.array([int(t[1:]) for s in found for t in s.tags or () if t])
+    for name, value in agreement(gold, states).items():
+        assert figures[f"tag_{name}"] == pytest.approx(value)
+    assert figures["tag_words"] == len(gold) == 72
+    assert figures["nll_exact"] == pytest.approx(-figures["elbo"])
+    assert figures["kl"] is None
+    assert figures["event"].startswith("words and end of sentence")
+    assert not any(name.startswith(("cluster_", "attachment_", "bracket_")) for name in figures)
+
+
+def test_evaluate_scores_the_heads_that_parse_gives(runs: dict[str, Run]) -> None:
+    """Punctuation, here the last word of each sentence, is not scored."""
+    figures = evaluate(runs["dmv"], split="test")
+    gold = [np.array(s.heads) for s in read_split(runs["dmv"], "test")]
+    found = [np.array(s.heads) for s in parse(runs["dmv"], list(read_split(runs["dmv"], "test")))]
+    each = [attached(g, f) for g, f in zip(gold, found, strict=True)]
+    assert figures["attachment_directed"] == pytest.approx(np.mean([d[:5] for d, _ in each]))
+    assert figures["attachment_undirected"] == pytest.approx(np.mean([u[:5] for _, u in each]))
+    assert figures["attachment_words"] == 60
+    assert figures["attachment_directed_next"] == pytest.approx(3 / 5)  # the, NOUN and the hang from the next word
+    assert figures["attachment_directed_previous"] == 0.0
+
+
+def test_evaluate_scores_the_brackets_that_parse_gives(runs: dict[str, Run]) -> None:
+    figures = evaluate(runs["pcfg"], split="test")
+    found = parse(runs["pcfg"], list(read_split(runs["pcfg"], "test")))
+    spans = [proper(((a, b) for a, b, _ in s.spans or ()), 6) for s in found]
+    scores = bracket_scores([{(0, 2), (2, 5), (3, 5)}] * len(found), spans)
+    assert figures["bracket_sentence_f1"] == pytest.approx(scores["sentence_f1"])
+    assert figures["bracket_corpus_f1"] == pytest.approx(scores["corpus_f1"])
+    assert figures["bracket_sentence_f1_right"] == 0.0
+    assert figures["bracket_sentence_f1_left"] == pytest.approx(2 * (1 / 4) * (1 / 3) / (1 / 4 + 1 / 3))
+    assert figures["bracket_sentences"] == 12
+    assert figures["bracket_sentence_f1_random"] is not None
+
+
+def test_clusters_are_described_by_their_own_words(runs: dict[str, Run]) -> None:
+    run = runs["mixture"]
+    figures = evaluate(run, split="test")
+    assert figures["cluster_sentences"] == len(run.corpus().test)
+    assert figures["event"].startswith("bag of words")
+    assert figures["kl"] > 0
+    found = describe_clusters(run, run.corpus().train, words=3, sentences=2)
+    assert sum(c.share for c in found) == pytest.approx(1.0)
+    assert [c.share for c in found] == sorted((c.share for c in found), reverse=True)
+    texts = ["the dog sees dog", "the bird hears bird"]
+    assigned = cluster(run, texts)
+    p = probabilities(run, [run.tokenizer.encode(text) for text in texts])
+    assert p.sum(1) == pytest.approx(1.0)
+    assert [a.cluster for a in assigned] == p.argmax(1).tolist()
+    assert [a.probability for a in assigned] == pytest.approx(p.max(1))
+    mine = next(c for c in found if c.cluster == assigned[0].cluster)
+    assert "dog" in mine.words
+
+
+def test_what_tag_and_parse_write_is_read_again(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tag", str(runs["hmm"].path), "--split", "test", "--conllu"]) == 0
+    tagged = list(read_conllu(io.StringIO(capsys.readouterr().out), "out"))
+    assert len(tagged) == 12
+    assert tagged[0].sentence.heads == (2, 3, 0, 5, 3, 3)
+    assert all(t and t.startswith("s") for row in tagged for t in row.sentence.tags or ())
+    assert main(["parse", str(runs["dmv"].path), "the dog sees the cat ."]) == 0
+    (row,) = read_conllu(io.StringIO(capsys.readouterr().out), "out")
+    assert sorted(row.sentence.heads or ())[0] == 0
+    assert main(["parse", str(runs["pcfg"].path), "the dog (sees) the cat ."]) == 0
+    written = capsys.readouterr()
+    (tree,) = read_trees(io.StringIO(written.out), "out")
+    assert tree.sentence.words == ("the", "dog", "(", "sees", ")", "the", "cat", ".")
+    assert written.err == "outside the vocabulary, read as <unk>: (, )\n"
+    assert main(["parse", str(runs["pcfg"].path), "--json", "the dog sees"]) == 0
+    (said,) = json.loads(capsys.readouterr().out)
+    assert said["constituents"][0][:2] == [0, 3]
+
+
+def test_commands_on_clusters(runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(runs["mixture"].path)
+    assert main(["cluster", path, "the dog sees dog", "the cat\x1b[31m likes cat"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "\x1b" not in lines[1]
+    assert main(["cluster", path]) == 0
+    assert "4 clusters" in capsys.readouterr().out
+    assert main(["cluster", path, "--json"]) == 0
+    assert {"cluster", "share", "words", "sentences"} == json.loads(capsys.readouterr().out)[0].keys()
+    assert main(["cluster", str(runs["hmm"].path), "the dog"]) == 2
+    assert "use a mixture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["hmm", "dmv", "pcfg", "mixture"])
+def test_sample_writes_from_the_model_itself(runs: dict[str, Run], name: str) -> None:
+    written = sample(runs[name], 5, max_words=9, seed=1)
+    assert len(written) == 5
+    assert all(0 < len(s.text.split()) <= 9 for s in written)
+    assert [s.text for s in written] == [s.text for s in sample(runs[name], 5, max_words=9, seed=1)]
+    assert all(np.isfinite(s.log_prob) for s in written)
+    assert sample(runs[name], 0) == []
+
+
+def test_a_model_without_the_structure_says_so(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    hmm, dmv = str(runs["hmm"].path), str(runs["dmv"].path)
+    for words, said in (
+        (["parse", hmm, "the dog"], "knows no trees"),
+        (["tag", dmv, "the dog"], "gives words no tags"),
+        (["encode", hmm, "the dog", "--out", "z.npy"], "has no latent vector"),
+        (["reconstruct", hmm, "the dog"], "has no latent vector"),
+        (["tag", hmm, "the dog", "--split", "test"], "beside --split"),
+        (["tag", hmm, " "], "has no words"),
+        (["parse", str(runs["pcfg"].path), "dog"], "one word"),
+    ):
+        assert main(words) == 2, words
+        assert said in capsys.readouterr().err
+    assert read_words(runs["hmm"].tokenizer, ["The dog."])[0].words == ("the", "dog", ".")
