@@ -13,7 +13,7 @@ from undersong.evaluation.classification import Classification, Robustness
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Measure
-from undersong.evaluation.perplexity import Perplexity, Reader, in_memory, scores
+from undersong.evaluation.perplexity import Fluency, Perplexity, Reader, in_memory, scores
 from undersong.evaluation.probe import ProbeTraining
 from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
@@ -201,6 +201,7 @@ def test_perplexities_know_good_samples_from_bad_ones(tmp_path):
     assert narrow["ppl_real"] == real["ppl_real"]
     assert real["share_short"] == 1.0
     assert real["ppl_forward_long"] is None
+    assert Fluency(600, reader)(good) == {key: real[key] for key in real if key != "ppl_reverse"}
 
 
 def test_perplexity_is_exp_of_nats_a_word_and_end(tmp_path):

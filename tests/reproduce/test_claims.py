@@ -77,9 +77,11 @@ def test_a_curve_that_falls_again_is_told_from_one_that_does_not() -> None:
 
 
 def test_a_lead_is_compared_with_a_lead() -> None:
-    figures = measured(a=[3.0], b=[1.0])  # leads by 2 in score and by 4 in twice
+    figures = measured(a=[3.0, 3.1, 3.2], b=[1.0, 1.1, 1.2])  # leads by 2 in score and by 4 in twice
     assert larger_gap("a", "b", "twice", "score")(figures).verdict == "held"
     assert larger_gap("a", "b", "score", "twice")(figures).verdict == "failed"
+    assert larger_gap("a", "b", "score", "score")(figures).verdict == "open"
+    assert larger_gap("a", "b", "twice", "score")(measured(a=[3.0], b=[1.0])).verdict == "open"
 
 
 def test_a_claim_of_two_parts_that_differ_is_held_in_part() -> None:
@@ -100,7 +102,7 @@ def test_spread_is_written_with_the_number_of_seeds() -> None:
 
 def test_a_rate_carries_information_up_to_what_its_estimator_can_say() -> None:
     def row(information: float, cap: float) -> Measured:
-        sheet = {"row": "a", "seed": 0, "figures": {"information": information, "information_cap": cap}}
+        sheet = {"row": "a", "seed": 0, "figures": {"mutual_information": information, "mutual_information_cap": cap}}
         return Measured({"a": [sheet]})
 
     assert carries("a", 5.0)(row(5.1, 8.0)).verdict == "held"

@@ -75,6 +75,46 @@ class Reader:
         set_precision(model.eval(), FP32)
 
 
+class Fluency(Measure):
+    """Forward perplexity alone, which needs no second language model.
+
+    Args:
+        samples: how many are drawn from the model's own prior.
+        reader: the common language model.
+    """
+
+    name = "fluency"
+
+    def __init__(self, samples: int = 100_000, reader: Reader = Reader()):
+        self.samples, self.reader = samples, reader
+
+    def __call__(self, subject: Subject) -> Figures:
+        """``ppl_forward``; the same of the samples of at most 10 words and of more, ``ppl_forward_short
+        ppl_forward_long`` (None where there is none), and ``share_short``; and ``ppl_real``, of the judged split under
+        the same language model, the mark that samples would reach if they were real."""
+        return self.read(subject, self.written(subject))
+
+    def written(self, subject: Subject) -> Split:
+        """The samples, as a split; the same ones for the same seed."""
+        if self.samples < 1:
+            raise NotApplicable("no samples were asked for")
+        return in_memory(subject.draw_samples(self.samples), subject.corpus.tokenizer)
+
+    def read(self, subject: Subject, written: Split) -> Figures:
+        """The figures of samples that are there already."""
+        corpus = subject.corpus
+        model = self.reader.new(corpus.vocab_size).to(subject.device)
+        kept(model, corpus, "reader", self.reader, lambda: self.reader.train(model, corpus.train, subject, "reader"))
+        log_p, short = scores(model, written), written.lengths <= SHORT
+        return {
+            "ppl_forward": perplexity(log_p, written.lengths),
+            "ppl_forward_short": perplexity(log_p[short], written.lengths[short]),
+            "ppl_forward_long": perplexity(log_p[~short], written.lengths[~short]),
+            "share_short": float(short.mean()),
+            "ppl_real": perplexity(scores(model, subject.split), subject.split.lengths),
+        }
+
+
 class Perplexity(Measure):
     """Forward and reverse perplexity of samples from the model's own prior.
 
@@ -89,29 +129,13 @@ class Perplexity(Measure):
         self.samples, self.reader = samples, reader
 
     def __call__(self, subject: Subject) -> Figures:
-        """``ppl_forward``; the same of the samples of at most 10 words and of more, ``ppl_forward_short
-        ppl_forward_long`` (None where there is none), and ``share_short``; ``ppl_reverse``; and ``ppl_real``, of the
-        judged split under the forward language model, the mark that samples would reach if they were real."""
-        if self.samples < 1:
-            raise NotApplicable("no samples were asked for")
-        corpus = subject.corpus
-        written = in_memory(subject.draw_samples(self.samples), corpus.tokenizer)
-        forward = self.reader.new(corpus.vocab_size).to(subject.device)
-        kept(
-            forward, corpus, "reader", self.reader, lambda: self.reader.train(forward, corpus.train, subject, "reader")
-        )
-        reverse = self.reader.new(corpus.vocab_size).to(subject.device)
-        self.reader.train(reverse, written, subject, "reader of samples")
-        log_p, real = scores(forward, written), scores(forward, subject.split)
-        short = written.lengths <= SHORT
-        return {
-            "ppl_forward": perplexity(log_p, written.lengths),
-            "ppl_forward_short": perplexity(log_p[short], written.lengths[short]),
-            "ppl_forward_long": perplexity(log_p[~short], written.lengths[~short]),
-            "share_short": float(short.mean()),
-            "ppl_reverse": perplexity(scores(reverse, subject.split), subject.split.lengths),
-            "ppl_real": perplexity(real, subject.split.lengths),
-        }
+        """What ``Fluency`` says, and ``ppl_reverse``."""
+        forward = Fluency(self.samples, self.reader)
+        written = forward.written(subject)
+        found = forward.read(subject, written)
+        model = self.reader.new(subject.corpus.vocab_size).to(subject.device)
+        self.reader.train(model, written, subject, "reader of samples")
+        return {**found, "ppl_reverse": perplexity(scores(model, subject.split), subject.split.lengths)}
 
 
 def in_memory(sentences: list[list[int]], tokenizer: Tokenizer) -> Split:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from undersong.measures.significance import mark, spread
+import numpy as np
+
+from undersong.measures.significance import compare_seeds, mark, spread
 from undersong.reproduce.measured import Measured
 
 Verdict = Literal["held", "in part", "failed", "open", "not measured"]
@@ -109,12 +111,13 @@ def carries(row: str, least: float) -> Part:
     """Every seed's mutual information reaches ``least`` nats, or as much as its estimator can say (no test)."""
 
     def part(measured: Measured) -> Finding:
-        values, caps = measured.values(row, "information"), measured.values(row, "information_cap")
+        key = "mutual_information"
+        values, caps = measured.values(row, key), measured.values(row, f"{key}_cap")
         if not values:
-            return Finding(f"information of {row}: not measured", "not measured")
-        aims = [min(least, 0.98 * cap) for cap in caps]
+            return Finding(f"{key} of {row}: not measured", "not measured")
+        aims = [min(least, 0.95 * cap) for cap in caps]
         enough = all(value >= aim for value, aim in zip(values, aims, strict=True))
-        said = f"information: {row} {measured.said(row, 'information')} (at most {min(caps):.2f} as estimated)"
+        said = f"{key}: {row} {measured.said(row, key)}, its estimator's cap {min(caps):.2f}"
         return Finding(f"{said}; every seed at least {min(aims):.2f}: {_yes(enough)}", _verdict(enough))
 
     return part
@@ -135,17 +138,21 @@ def below(row: str, key: str, other: str, digits: int = 2) -> Part:
 
 
 def larger_gap(first: str, second: str, few: str, many: str) -> Part:
-    """The first row leads the second by more in one figure than in another (means over seeds, no test)."""
+    """The first row leads the second by more in one figure than in another (tested over seeds, where there are any)."""
 
     def part(measured: Measured) -> Finding:
-        gaps = []
-        for key in (few, many):
-            values = measured.values(first, key), measured.values(second, key)
-            if not all(values):
-                return Finding(f"{key} of {first} and {second}: not measured", "not measured")
-            gaps.append(spread(values[0])[0] - spread(values[1])[0])
-        said = f"{first} leads {second} by {gaps[0]:.3f} in {few} and by {gaps[1]:.3f} in {many}; means, no test"
-        return Finding(said, "held" if gaps[0] > gaps[1] else "failed")
+        sides = [(measured.values(row, few), measured.values(row, many)) for row in (first, second)]
+        if not all(values for side in sides for values in side):
+            return Finding(f"{few} of {first} and {second}: not measured", "not measured")
+        gaps = [spread(sides[0][i])[0] - spread(sides[1][i])[0] for i in (0, 1)]
+        numbers = f"{first} leads {second} by {gaps[0]:.3f} in {few} and by {gaps[1]:.3f} in {many}"
+        comparison = compare_seeds(*(np.subtract(*side) for side in sides))
+        if comparison is None:
+            return Finding(f"{numbers}; one seed, no test", "open")
+        verdict: Verdict = "open"
+        if comparison.real():
+            verdict = "held" if comparison.difference > 0 else "failed"
+        return Finding(f"{numbers}; {mark(comparison)}", verdict)
 
     return part
 
