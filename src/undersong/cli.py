@@ -15,6 +15,7 @@ from undersong.errors import UserError
 
 COMMANDS = {
     "prepare": ("undersong.data.prepare:prepare", "turn text into a corpus ready for training"),
+    "vectors": ("undersong.data.vectors:write_vectors", "word vectors of a corpus, for models that emit vectors"),
     "train": ("undersong.learning:train", "train a model on a corpus"),
     "doctor": ("undersong.learning.doctor:doctor_command", "say whether a run's posterior collapsed, and what to try"),
     "evaluate": ("undersong.evaluation.command:evaluate_command", "bounds, likelihood, use of the latent variable"),
