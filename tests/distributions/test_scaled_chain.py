@@ -70,6 +70,20 @@ def test_a_loss_behind_a_narrow_transition_is_seen():
         compare(mine, torch.ones(1))
 
 
+@pytest.mark.parametrize("where", ["emission", "transition"])
+def test_a_loss_on_the_way_forward_and_back_is_seen(where):
+    """State 1 underflows at the beginning and halfway, so that neither direction alone sees what it is worth."""
+    each = torch.tensor([[0.0, -70.0], *[[-28.0, 0.0]] * 3] * 2)  # [T, K]
+    apart = torch.tensor([[0.0, -torch.inf], [-torch.inf, 0.0]])
+    if where == "emission":
+        mine = Chain(torch.zeros(2), apart, each[None], torch.tensor([8]))
+    else:
+        mine = Chain(torch.zeros(2), (apart + each[:, None])[None], torch.zeros(1, 9, 2), torch.tensor([9]))
+    assert (Messages(mine.potentials, mine.lengths).c > 0).all()
+    assert mine.log_partition.item() == pytest.approx(-140.0, abs=1e-4)
+    compare(mine, torch.ones(1))
+
+
 def test_only_the_sentences_that_need_it_leave_the_fast_path():
     mine = chain(0, [4, 3, 4], 3, dtype=torch.float32)
     emission = mine.potentials[2].clone()
