@@ -19,11 +19,12 @@ from undersong.inference import Exact
 from undersong.learning import EM, Gradient, System
 from undersong.models import HMM, Counted, ExactModel, event
 from undersong.models.gaussian_hmm import GaussianHMM
-from undersong.nets.gaussians import Diagonal, SharedDiagonal, Tied
+from undersong.nets.components import DiagonalComponents, FullComponents, SphericalComponents
 from undersong.nets.projection import Coupling
+from undersong.nets.shared_components import SharedDiagonalComponents, TiedComponents
 from undersong.objectives import ELBO
 
-KINDS = [Diagonal, SharedDiagonal, Tied]
+KINDS = [DiagonalComponents, SphericalComponents, FullComponents, SharedDiagonalComponents, TiedComponents]
 
 
 @pytest.fixture(autouse=True)
@@ -120,9 +121,9 @@ def test_em_never_lowers_its_objective(file, kind, projection):
 
 def test_a_projection_that_is_learned_reaches_a_higher_density(file):
     _, x = text(60)
-    plain = climb(GaussianHMM(28, file, states=2, gaussians=SharedDiagonal), x, 12)
+    plain = climb(GaussianHMM(28, file, states=2, gaussians=SharedDiagonalComponents), x, 12)
     torch.manual_seed(0)
-    curved = climb(GaussianHMM(28, file, states=2, gaussians=SharedDiagonal, projection=Coupling), x, 12)
+    curved = climb(GaussianHMM(28, file, states=2, gaussians=SharedDiagonalComponents, projection=Coupling), x, 12)
     assert curved[-1] > plain[-1] + 0.5
 
 

@@ -3,7 +3,8 @@
     p(v, z) = prod_t mu_{z_{t-1}, z_t} N(f(v_t); m_{z_t}, S_{z_t})
 
 where v_t is the vector of word t, trained on the same text beforehand, and f keeps volume. What it scores is a density
-of vectors, so it has no perplexity and its likelihood compares with no other kind of model's. Knows nothing of learning.
+of vectors, so it has no perplexity, and its likelihood compares with no other kind of model's. Knows nothing of
+learning.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,8 @@ from undersong.models.base import VECTORS
 from undersong.models.hidden_markov import HiddenMarkov, Scores
 from undersong.models.tabular import Tabular
 from undersong.models.walk import Walk
+from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.densities import WordDensities
-from undersong.nets.gaussians import Diagonal, Gaussians
 from undersong.nets.projection import Projection, Unprojected
 from undersong.nets.table import Table
 
@@ -34,7 +35,8 @@ class GaussianHMM(HiddenMarkov, Tabular):
         states: K.
         ends: score the end of the sentence too.
         smoothing: added to each expected count of a start or a transition.
-        gaussians: ``Diagonal``, ``SharedDiagonal`` or ``Tied`` (one full covariance), given K and D.
+        gaussians: ``DiagonalComponents``, ``SphericalComponents``, ``FullComponents``, or, with one covariance for all
+            states, ``SharedDiagonalComponents`` or ``TiedComponents``; given K and D.
         projection: f, given D: ``Unprojected``, or ``Coupling``, an invertible network.
         climbing: steps of a learned projection in each M-step.
 
@@ -49,7 +51,7 @@ class GaussianHMM(HiddenMarkov, Tabular):
         states: int = 45,
         ends: bool = True,
         smoothing: float = 0.001,
-        gaussians: Callable[[int, int], Gaussians] = Diagonal,
+        gaussians: Callable[[int, int], Components] = DiagonalComponents,
         projection: Callable[[int], Projection] = Unprojected,
         climbing: int = 10,
     ):

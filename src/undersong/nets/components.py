@@ -53,8 +53,8 @@ class Components(Configurable, nn.Module, ABC):
         """M_k, or what the covariance needs of it, for v [B, D] and weights r [B, K]: [K, ...]."""
 
     @abstractmethod
-    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
-        """Covariances from M_k / w_k and mu_k [K, D], for the components that are ``there``, bool [K]."""
+    def maximise_covariance(self, second: Tensor, means: Tensor, total: Tensor) -> None:
+        """Covariances from M, mu [K, D] and w [K]; a component with w = 0 keeps its own."""
 
     def sums(self, v: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """w, m and M of some vectors [B, D] with weights r [B, K]."""
@@ -64,12 +64,10 @@ class Components(Configurable, nn.Module, ABC):
     @torch.no_grad()
     def maximise(self, sums: Mapping[str, Tensor]) -> None:
         """The M-step; a component to which nothing belongs stays as it is."""
-        there = sums["total"] > 0
-        total = sums["total"].clamp(min=1e-300)
-        means = sums["first"] / total[:, None]
-        second = sums["second"] / total.view(-1, *[1] * (sums["second"].dim() - 1))
-        self.maximise_covariance(second, means, there)
-        self.means.copy_(torch.where(there[:, None], means, self.means.double()))
+        total = sums["total"][:, None]
+        means = sums["first"] / total.clamp(min=1e-300)
+        self.maximise_covariance(sums["second"], means, sums["total"])
+        self.means.copy_(torch.where(total > 0, means, self.means.double()))
 
 
 class DiagonalComponents(Components):
@@ -98,10 +96,11 @@ class DiagonalComponents(Components):
         """Sums of squares: [K, D]."""
         return weight.T @ v.square()
 
-    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+    def maximise_covariance(self, second: Tensor, means: Tensor, total: Tensor) -> None:
         """Variances: [K, D]."""
-        found = (second - means.square()).clamp(min=self.floor).log()
-        self.log_variance.copy_(torch.where(there[:, None], found, self.log_variance.double()))
+        total = total[:, None]
+        found = (second / total.clamp(min=1e-300) - means.square()).clamp(min=self.floor).log()
+        self.log_variance.copy_(torch.where(total > 0, found, self.log_variance.double()))
 
     def _floored(self) -> Tensor:
         return self.log_variance.double().clamp(min=math.log(self.floor))
@@ -128,10 +127,10 @@ class SphericalComponents(Components):
         """Mean square over the dimensions, summed: [K]."""
         return weight.T @ v.square().mean(1)
 
-    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+    def maximise_covariance(self, second: Tensor, means: Tensor, total: Tensor) -> None:
         """Variances: [K]."""
-        found = (second - means.square().mean(1)).clamp(min=self.floor).log()
-        self.log_variance.copy_(torch.where(there, found, self.log_variance.double()))
+        found = (second / total.clamp(min=1e-300) - means.square().mean(1)).clamp(min=self.floor).log()
+        self.log_variance.copy_(torch.where(total > 0, found, self.log_variance.double()))
 
     def _floored(self) -> Tensor:
         return self.log_variance.double().clamp(min=math.log(self.floor))
@@ -162,18 +161,23 @@ class FullComponents(Components):
         """Sums of outer products: [K, D, D]."""
         return torch.einsum("bk,bi,bj->kij", weight, v, v)
 
-    def maximise_covariance(self, second: Tensor, means: Tensor, there: Tensor) -> None:
+    def maximise_covariance(self, second: Tensor, means: Tensor, total: Tensor) -> None:
         """Covariances, their eigenvalues not below the floor: [K, D, D]."""
-        covariance = second - means[:, :, None] * means[:, None]
-        values, axes = torch.linalg.eigh(torch.where(there[:, None, None], covariance, 0.0))
-        floored = (axes * values.clamp(min=self.floor)[:, None]) @ axes.mT
-        factor = torch.linalg.cholesky(floored)
+        there = total > 0
+        covariance = second / total.clamp(min=1e-300)[:, None, None] - means[:, :, None] * means[:, None]
+        factor = floored_factor(torch.where(there[:, None, None], covariance, 0.0), self.floor)
         diagonal = factor.diagonal(dim1=1, dim2=2).log()
         self.below.copy_(torch.where(there[:, None, None], factor.tril(-1), self.below.double()))
         self.log_diagonal.copy_(torch.where(there[:, None], diagonal, self.log_diagonal.double()))
 
     def _factor(self) -> Tensor:
         return self.below.double().tril(-1) + torch.diag_embed(self.log_diagonal.double().exp())
+
+
+def floored_factor(covariance: Tensor, floor: float) -> Tensor:
+    """L with L L^T = ``covariance`` [..., D, D], its eigenvalues raised to ``floor`` where they are below."""
+    values, axes = torch.linalg.eigh(covariance)
+    return torch.linalg.cholesky((axes * values.clamp(min=floor)[..., None, :]) @ axes.mT)
 
 
 def _log_density(v: Tensor, means: Tensor, log_variance: Tensor) -> Tensor:

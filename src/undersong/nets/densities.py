@@ -15,7 +15,7 @@ from torch import Tensor
 
 from undersong.data.vectors import WordVectors
 from undersong.errors import UserError
-from undersong.nets.gaussians import Gaussians
+from undersong.nets.components import Components
 from undersong.nets.projection import Projection
 from undersong.nets.table import Countable
 
@@ -38,7 +38,7 @@ class WordDensities(Countable):
         self,
         words: WordVectors,
         states: int,
-        gaussians: Callable[[int, int], Gaussians],
+        gaussians: Callable[[int, int], Components],
         projection: Callable[[int], Projection],
         climbing: int = 10,
     ):
@@ -57,11 +57,13 @@ class WordDensities(Countable):
         chosen = kmeans_plusplus(words.vectors[there], states, sample_weight=weight, random_state=seed)[1]
         with torch.no_grad():
             projected = self.projection(self.vectors)
-            self.gaussians.begin(projected, projected[torch.from_numpy(there[chosen])], self.frequency)
+            everywhere = self.frequency[:, None].expand(-1, states)
+            self.gaussians.maximise(self.gaussians.sums(projected, everywhere))  # the variances of all words
+            self.gaussians.means.copy_(projected[torch.from_numpy(there[chosen])])
 
     def scores(self) -> Tensor:
         """log N(f(v_w); mu_k, S_k): [V, K], nats."""
-        return self.gaussians(self.projection(self.vectors))
+        return self.gaussians(self.projection(self.vectors)).to(self.vectors.dtype)
 
     def maximise(self, counts: Tensor) -> None:
         """Fit to how often each word was in each state [V, K]."""
@@ -72,7 +74,7 @@ class WordDensities(Countable):
         if any(True for _ in self.projection.parameters()):
             self._climb(vectors, weight)
         with torch.no_grad():
-            self.gaussians.fit(self.projection(vectors), weight)
+            self.gaussians.maximise(self.gaussians.sums(self.projection(vectors), weight))
 
     def _climb(self, vectors: Tensor, weight: Tensor) -> None:
         """Raise sum_wk weight_wk log N(f(v_w); mu_k, S_k) by moving f alone, or leave it as it is."""
@@ -81,7 +83,7 @@ class WordDensities(Countable):
         lbfgs = torch.optim.LBFGS(learned, max_iter=self.climbing, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
-            return -(self.gaussians(self.projection(vectors)).double() * weight).sum() / weight.sum()
+            return -(self.gaussians(self.projection(vectors)) * weight).sum() / weight.sum()
 
         def closure() -> Tensor:
             lbfgs.zero_grad()
