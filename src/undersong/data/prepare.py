@@ -96,7 +96,11 @@ def prepare(
     Raises:
         UserError: the source cannot be read, nothing of it is left, or the folder cannot be written.
     """
-    _check(min_words, max_words, vocabulary, bpe, splits, annotated)
+    _check(min_words, max_words, vocabulary, bpe, splits)
+    if punctuation not in ("keep", "drop"):
+        raise UserError(f"--punctuation {punctuation!r} is neither: choose keep or drop.")
+    if not 0 <= annotated <= 1:
+        raise UserError(f"--annotated {annotated} is no share: give a number from 0 to 1.")
     columns = Columns(text_column, label_column, split_column, header)
     separator = None if not sentence_separator else sentence_separator.replace("\\t", "\t")
     found = find_source(source, columns, separator, Treebank(tag_column, punctuation == "drop"))
@@ -177,14 +181,7 @@ def _summary(info: dict[str, Any]) -> str:
     return f"{said}; {kinds}{f' ({told})' if told else ''}"
 
 
-def _check(
-    min_words: int,
-    max_words: int,
-    vocabulary: int,
-    bpe: bool,
-    splits: tuple[float, float, float],
-    annotated: float,
-) -> None:
+def _check(min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: tuple[float, float, float]) -> None:
     if not 1 <= min_words <= max_words:
         raise UserError(f"Sentences of {min_words} to {max_words} words: give bounds with 1 <= min_words <= max_words.")
     least = len(SPECIAL) + (256 if bpe else 1)
@@ -192,8 +189,6 @@ def _check(
         raise UserError(f"A vocabulary of {vocabulary} is too small: give at least {least}.")
     if len(splits) != 3 or min(splits) < 0 or splits[0] == 0 or abs(sum(splits) - 1) > 1e-6:
         raise UserError(f"Splits {splits} are not three shares that add up to 1, the first above 0.")
-    if not 0 <= annotated <= 1:
-        raise UserError(f"--annotated {annotated} is no share: give a number from 0 to 1.")
 
 
 def _sorted(labels: set[str]) -> list[str]:
