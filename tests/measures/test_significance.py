@@ -13,6 +13,7 @@ from undersong.measures.significance import (
     mark,
     paired_bootstrap,
     permutation,
+    proportions,
     spread,
     welch,
 )
@@ -85,3 +86,20 @@ def test_a_mark_names_its_test():
     found = Comparison(1.0, None, None, 0.2, "exact permutation test over 3 and 3 seeds")
     assert mark(found) == "not significant (p = 0.200, exact permutation test over 3 and 3 seeds)"
     assert mark(Comparison(1.0, 0.5, 1.5, 0.0002, "t")) == "* (p < 0.001, t)"
+
+
+def test_two_proportions_agree_with_a_contingency_table():
+    found = proportions(0.30, 0.26, 1000, 800)
+    table = [[300, 700], [208, 592]]
+    assert found.p == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue, rel=1e-9)
+    assert found.difference == pytest.approx(0.04)
+    assert found.low < 0.04 < found.high
+    assert found.test == "two-proportion z-test over 1000 and 800 sentences"
+    assert proportions(1.0, 1.0, 50).p == 1.0
+
+
+def test_two_proportions_call_chance_real_as_often_as_they_say():
+    random = np.random.default_rng(0)
+    shares = random.binomial(500, 0.3, size=(2, 4000)) / 500
+    wrong = np.mean([proportions(a, b, 500).real() for a, b in shares.T])
+    assert abs(wrong - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 4000)

@@ -109,3 +109,14 @@ def test_a_rate_carries_information_up_to_what_its_estimator_can_say() -> None:
     assert carries("a", 5.0)(row(4.9, 8.0)).verdict == "failed"
     assert carries("a", 7.5)(row(6.9, 6.91)).verdict == "held"
     assert carries("b", 7.5)(row(6.9, 6.91)).verdict == "not measured"
+
+
+def test_shares_of_one_seed_are_compared_over_the_judged_sentences() -> None:
+    def row(name: str, accuracy: float) -> list[dict[str, object]]:
+        return [{"row": name, "seed": 0, "figures": {"accuracy": accuracy, "examples": 6400.0}}]
+
+    figures = Measured({"a": row("a", 0.30), "b": row("b", 0.26)})
+    found = more("a", "b", "accuracy")(figures)
+    assert found.verdict == "held"
+    assert "two-proportion z-test over 2000 and 2000 sentences" in found.said
+    assert more("a", "a", "accuracy")(figures).verdict == "open"

@@ -1,6 +1,7 @@
 """Is a difference real? Spread over seeds, resampled sentences, and tests that are named wherever they speak.
 
 - ``paired_bootstrap``: two models on the same sentences; sentences are resampled (Koehn 2004).
+- ``proportions``: two shares of right answers, where only the shares are known.
 - ``compare_seeds``: two methods, each trained from several seeds; Welch's t, or an exact permutation test.
 
 Knows nothing of models: a score is a number a sentence or a number a seed.
@@ -136,6 +137,27 @@ def permutation(first: ArrayLike, second: ArrayLike) -> Comparison:
     differences = sums / len(a) - (both.sum() - sums) / len(b)
     p = float((np.abs(differences) >= abs(observed) - 1e-12).mean())
     return Comparison(observed, None, None, p, f"exact permutation test over {len(a)} and {len(b)} seeds")
+
+
+def proportions(first: float, second: float, count: int, other: int | None = None) -> Comparison:
+    """Two shares of right answers: z = (a - b) / sqrt(m (1 - m) (1/n + 1/n')), m the share of both together.
+
+    Where both are of the same sentences it is too careful, since it does not see that they agree on most of them.
+
+    Args:
+        first, second: shares, from 0 to 1.
+        count, other: of how many sentences; ``other`` is ``count`` by default.
+
+    >>> proportions(0.55, 0.45, 1000).real(), proportions(0.51, 0.49, 1000).real()
+    (True, False)
+    """
+    n, m = count, count if other is None else other
+    both, difference = (n * first + m * second) / (n + m), first - second
+    error = float(np.sqrt(both * (1 - both) * (1 / n + 1 / m)))
+    apart = float(np.sqrt(first * (1 - first) / n + second * (1 - second) / m))  # for the interval: each its own spread
+    p = float(2 * stats.norm.sf(abs(difference) / error)) if error else 1.0
+    low, high = difference - 1.96 * apart, difference + 1.96 * apart
+    return Comparison(difference, low, high, p, f"two-proportion z-test over {n} and {m} sentences")
 
 
 def compare_seeds(first: ArrayLike, second: ArrayLike) -> Comparison | None:

@@ -15,7 +15,7 @@ __all__ = ["reproduce"]
 
 
 def reproduce(
-    paper: Literal["autogen", "igp"],
+    paper: Literal["autogen", "igp", "tutorial"],
     *,
     out: Path,
     corpus: Path | None = None,
@@ -32,7 +32,8 @@ def reproduce(
     twice. Corpora are prepared at their first use, into ``$XDG_CACHE_HOME/undersong`` or ``~/.cache/undersong``.
 
     Args:
-        paper: autogen (Mansbridge et al. 2019) or igp (the isotropic Gaussian posterior).
+        paper: autogen (Mansbridge et al. 2019), igp (the isotropic Gaussian posterior), or tutorial (the exact and
+            structured models of Kim, Wiseman and Rush 2018).
         out: the folder for the runs, their figures and ``report.html``.
         corpus: a folder written by ``undersong prepare``, to be used instead of the recipe's main corpus.
         scale: quick (a smoke run of minutes), small (hours on two cores) or paper (the papers' own settings).
@@ -68,12 +69,12 @@ def reproduce(
 def report(out: Path, chosen: Plan) -> None:
     """Write what is known so far, of a finished reproduction or a stopped one."""
     # Here and not above: each run's own process imports this package too, and has no use for figures and pages.
-    from undersong.reproduce import autogen_claims, igp_claims
+    from undersong.reproduce import autogen_claims, igp_claims, tutorial_claims
     from undersong.reproduce.claims import decide
     from undersong.reproduce.measured import Measured
     from undersong.reproduce.page import write
     from undersong.reproduce.pictures import pictures
 
     measured = Measured.read(out)
-    claims = {"autogen": autogen_claims.CLAIMS, "igp": igp_claims.CLAIMS}[chosen.paper]
+    claims = {"autogen": autogen_claims, "igp": igp_claims, "tutorial": tutorial_claims}[chosen.paper].CLAIMS
     write(out, chosen, measured, decide(claims, measured), list(pictures(chosen, measured)))

@@ -11,13 +11,18 @@ import json
 import lzma
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from undersong.data.prepare import prepare
+from undersong.data.vectors import write_vectors
 from undersong.errors import UserError
 from undersong.reproduce.execute import Say
+from undersong.reproduce.gum import unpack_gum
+
+VECTORS = "vectors.safetensors"
 
 
 def corpora(wanted: Mapping[str, Mapping[str, Any]], say: Say) -> dict[str, Path]:
@@ -25,7 +30,9 @@ def corpora(wanted: Mapping[str, Mapping[str, Any]], say: Say) -> dict[str, Path
 
     Args:
         wanted: by name, arguments of ``prepare``; ``source`` is one of its own, or ``files`` are paths below
-            ``$UNDERSONG_DATA``, of which ``every`` n-th line is taken.
+            ``$UNDERSONG_DATA``, of which ``every`` n-th line is taken, or ``folder`` is one there, or ``gum`` says which
+            annotation of the GUM archive there. With ``vectors``, arguments of ``undersong vectors``, word vectors are
+            put into the corpus's folder.
         say: told what is prepared and what is missing.
     """
     found = {}
@@ -49,18 +56,39 @@ def _prepared(name: str, settings: dict[str, Any], say: Say) -> Path:
         return folder
     say(f"Preparing the corpus {name} (once)")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    files, every = settings.pop("files", None), settings.pop("every", 1)
+    files, every, vectors = settings.pop("files", None), settings.pop("every", 1), settings.pop("vectors", None)
     if files is not None:
         settings["source"] = str(_gathered(folder.parent / f"{name}-{key}-lines.tsv.gz", files, every))
-    prepare(**settings, out=folder, show_progress=False)
+    if "folder" in settings:
+        settings["source"] = str(_data() / settings.pop("folder"))
+    if "gum" in settings:
+        settings["source"] = str(_gum(settings.pop("gum"), folder.parent))
+    corpus = prepare(**settings, out=folder, show_progress=False)
+    if vectors is not None:
+        write_vectors(corpus.folder, out=folder / VECTORS, **vectors)
     return folder
+
+
+def _gum(kind: str, cached: Path) -> Path:
+    """The GUM treebank unpacked, once."""
+    place = cached / f"gum-{kind}"
+    if not place.exists():
+        part = Path(tempfile.mkdtemp(dir=cached))
+        root = _data() / "gum"
+        unpack_gum(root / "gum.tar.xz", root / "splits.md", kind, part).replace(place)
+    return place
+
+
+def _data() -> Path:
+    root = os.environ.get("UNDERSONG_DATA")
+    if root is None:
+        raise UserError("it is made from files that do not come with undersong: set UNDERSONG_DATA to their folder.")
+    return Path(root)
 
 
 def _gathered(target: Path, names: list[str], every: int) -> Path:
     """One file of every n-th line of several; a header that they share is kept once."""
-    root = os.environ.get("UNDERSONG_DATA")
-    if root is None:
-        raise UserError("it is made from files that do not come with undersong: set UNDERSONG_DATA to their folder.")
+    root = _data()
     ending = ".csv.gz" if ".csv" in names[0] else ".tsv.gz"
     target = target.with_name(target.name.replace(".tsv.gz", ending))
     part = target.with_name(f".{target.name}.{os.getpid()}")
@@ -68,7 +96,7 @@ def _gathered(target: Path, names: list[str], every: int) -> Path:
     with gzip.open(part, "wb", compresslevel=1) as out:
         for name in names:
             opened = lzma.open if name.endswith(".xz") else gzip.open if name.endswith(".gz") else open
-            with opened(Path(root) / name, "rb") as lines:
+            with opened(root / name, "rb") as lines:
                 for number, line in enumerate(lines):
                     if number == 0:
                         if line != first:

@@ -130,7 +130,8 @@ def in_a_process(plan: Plan, job: Job, site: Site) -> str | None:
 def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:
     """All that the job's process must know, as plain values."""
     before = str(site.out / "runs" / _before(job)) if job.row.after else ""
-    flags = {k: v.replace("{after}", before) if isinstance(v, str) else v for k, v in job.row.flags.items()}
+    places = {"{after}": before, "{corpus}": str(site.corpora[job.row.corpus])}
+    flags = {key: _placed(value, places) for key, value in job.row.flags.items()}
     groups = (*job.row.measures, *(job.row.once if job.seed == job.row.seeds[0] else ()))
     measures = [m for group in groups for m in plan.measures[group]] if site.measure else None
     return {
@@ -142,11 +143,18 @@ def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:
         "figures": str(site.figures(job)),
         "threads": site.threads,
         "flags": flags,
+        "retag": before if job.row.retag else None,
         "recipe": dict(job.row.flags),
         "measures": measures,
         "evaluate": dict(plan.evaluate),
         "subject": dict(plan.subject),
     }
+
+
+def _placed(value: Any, places: Mapping[str, str]) -> Any:
+    for mark, place in places.items():
+        value = value.replace(mark, place) if isinstance(value, str) else value
+    return value
 
 
 def is_trained(job: Job, site: Site) -> bool:

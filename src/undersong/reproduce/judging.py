@@ -15,7 +15,7 @@ from undersong.decoding.search import Search
 from undersong.evaluation.evaluate import evaluate
 from undersong.evaluation.measure import Measure
 from undersong.evaluation.pairs import sentence_scores
-from undersong.evaluation.subject import Subject
+from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.evaluation.suite import examine
 from undersong.learning import Run
 from undersong.reproduce.measured import SENTENCES
@@ -40,9 +40,18 @@ def judge(order: dict[str, Any]) -> None:
         if sheet.lacks(settings):
             answers = examine(subject, [measure])
             sheet.add(settings, answers.figures, answers.left_out, sum(answers.seconds.values()))
-    if subject.latent and not (run.path / SENTENCES).exists():
+    if not (run.path / SENTENCES).exists() and _rewrites(subject):
         with open(run.path / SENTENCES, "wb") as file:
             np.savez(file, **sentence_scores(subject))  # type: ignore[arg-type]  # arrays by name
+
+
+def _rewrites(subject: Subject) -> bool:
+    """Whether the model writes a sentence again from its vector."""
+    try:
+        subject.need_latent()
+        return subject.decoder is not None
+    except NotApplicable:
+        return False
 
 
 def parsed(order: dict[str, Any]) -> dict[str, Any]:

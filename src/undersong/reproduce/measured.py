@@ -14,13 +14,20 @@ import numpy as np
 
 from undersong.errors import UserError
 from undersong.evaluation.pairs import compare_reconstructions
-from undersong.measures.significance import Comparison, compare_seeds, spread
+from undersong.measures.significance import Comparison, compare_seeds, proportions, spread
 
 SENTENCES = "sentences.npz"  # in a run's folder: the reconstruction of each judged sentence, in numbers
 PAIRED = (
     *("bleu_2", "bleu_4", "rouge_2", "rouge_4", "exact_match", "edit_distance", "edit_distance_normalised"),
     *("rate", "distortion", "information"),
 )
+SHARES = (
+    "accuracy",
+    "accuracy_6",
+    "accuracy_64",
+    "accuracy_640",
+    "accuracy_damaged",
+)  # of the probes' judged sentences
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,15 @@ class Measured:
         """
         a, b = self.values(first, key), self.values(second, key)
         over_seeds = compare_seeds(np.array(a), np.array(b))
+        if over_seeds is None and key in SHARES and a and b:
+            return proportions(a[0], b[0], *(self._judged(row) for row in (first, second)))
         if over_seeds is not None or key not in PAIRED:
             return over_seeds
         return self._paired.get((first, second, key)) or self._over_sentences(first, second, key)
+
+    def _judged(self, row: str) -> int:
+        """How many sentences the probes were judged on: 20%, where they were trained on 64%."""
+        return round(self.values(row, "examples")[0] * 20 / 64)
 
     @cached_property
     def _paired(self) -> dict[tuple[str, str, str], Comparison]:

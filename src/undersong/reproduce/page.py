@@ -68,6 +68,21 @@ COLUMNS = {
         "information_cap",
         "information_at_cap",
     ),
+    "Likelihood that is exact, nats a sentence": ("nll_exact", "ppl_exact"),
+    "Tags of words": ("tag_many_to_one", "tag_one_to_one", "tag_v_measure", "tag_nmi"),
+    "Clusters of sentences": (
+        *("cluster_many_to_one", "cluster_one_to_one", "cluster_v_measure", "cluster_nmi"),
+        *("code_many_to_one", "code_one_to_one", "code_v_measure", "code_nmi"),
+    ),
+    "Heads of words": (
+        *("attachment_directed", "attachment_undirected"),
+        *("attachment_directed_next", "attachment_directed_previous"),
+        *("attachment_undirected_next", "attachment_undirected_previous"),
+    ),
+    "Brackets of sentences": (
+        *("bracket_sentence_f1", "bracket_sentence_f1_left", "bracket_sentence_f1_right", "bracket_sentence_f1_random"),
+        *("bracket_corpus_f1", "bracket_corpus_f1_left", "bracket_corpus_f1_right", "bracket_corpus_f1_random"),
+    ),
     "Classes": (
         "accuracy",
         "accuracy_6",
@@ -159,6 +174,11 @@ def digits(key: str) -> int:
         "distinct",
         "copied",
         "jump",
+        "tag_",
+        "cluster_",
+        "code_",
+        "attachment_",
+        "bracket_",
     )
     return 3 if any(part in key for part in fine) else 2
 
@@ -188,6 +208,7 @@ def _examples(plan: Plan, measured: Measured) -> list[Section]:
             found.append(Evidence(row.label, run, [], {}, None, [], run.corpus()))
         except UserError:
             continue
+    found = [one for one in found if hasattr(one.run.system.model, "decoder")]
     if not found:
         return []
     search, mean = (Beam(), False) if plan.paper == "autogen" else (Greedy(), True)

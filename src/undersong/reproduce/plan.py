@@ -29,7 +29,9 @@ class Row:
         measures: the groups of measures put to it.
         once: groups put to its first seed only, for what they cost.
         seeds: one run each.
-        after: a row whose run of the same seed this one starts from; ``{after}`` in a flag stands for its folder.
+        after: a row whose run of the same seed this one starts from; ``{after}`` in a flag stands for its folder, and
+            ``{corpus}`` for that of the corpus.
+        retag: train on the tags that the run of ``after`` gives the words of its corpus, instead of the words.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Row:
     seeds: tuple[int, ...]
     after: str | None = None
     once: tuple[str, ...] = ()
+    retag: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ def _row(name: str, row: dict[str, Any], here: dict[str, Any], scale: dict[str, 
         seeds=seeds[: len(own)] or own,
         after=here.get("after", row.get("after")),
         once=tuple(here.get("once", ())),
+        retag=bool(row.get("retag", False)),
     )
 
 

@@ -20,6 +20,7 @@ from undersong.learning import train
 from undersong.learning.files import write_atomically
 from undersong.reproduce.execute import TRAINED
 from undersong.reproduce.plan import arguments
+from undersong.reproduce.retag import retagged
 from undersong.reproduce.sheet import opened
 
 
@@ -28,6 +29,8 @@ def main(path: str) -> int:
     order = json.loads(Path(path).read_text(encoding="utf-8"))
     torch.set_num_threads(order["threads"])
     try:
+        if order.get("retag"):
+            order["corpus"] = str(retagged(Path(order["retag"]), Path(order["run"]).with_suffix(".corpus")))
         run_training(order)
         if order["measures"] is not None:
             from undersong.reproduce.judging import judge  # many libraries, which training alone does without
