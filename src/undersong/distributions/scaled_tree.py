@@ -20,67 +20,16 @@ precision asked for: then log Z and every posterior are right to that precision.
 Knows nothing of trees as objects, of learning, or of what the symbols mean.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from undersong.distributions.rule_blocks import Rules
+
 LOST = 1e-6  # share of Z that may be lost to underflow, float32
 LOST_DOUBLE = 1e-12
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Rules e^(binary - row) cut into blocks by whether the left and right child are nonterminals; G = 1 or B."""
-
-    row: Tensor  # [G, N] float64: largest log-potential of each row
-    both: Tensor  # [G, N, N * N]
-    left: Tensor  # [G, P, N * N]: the left child a preterminal; (A, right child)
-    right: Tensor  # [G, P, N * N]: the right child a preterminal; (A, left child)
-    none: Tensor  # [G, P, N * P]: both; (right child), (A, left child)
-
-    @staticmethod
-    def of(binary: Tensor) -> "Rules":
-        """From log-potentials [G, N, S, S]."""
-        groups, n, s, _ = binary.shape
-        p = s - n
-        row = binary.amax((2, 3))
-        e = (binary - torch.where(row.isinf(), 0.0, row)[..., None, None]).exp()
-        return Rules(
-            row.double(),
-            e[:, :, :n, :n].reshape(groups, n, n * n),
-            e[:, :, n:, :n].permute(0, 2, 1, 3).reshape(groups, p, n * n),
-            e[:, :, :n, n:].permute(0, 3, 1, 2).reshape(groups, p, n * n),
-            e[:, :, n:, n:].permute(0, 3, 1, 2).reshape(groups, p, n * p),
-        )
-
-    def counts(self, both: Tensor, left: Tensor, right: Tensor, none: Tensor) -> Tensor:
-        """Expected counts [G, N, S, S] from sums of outside times inside values, block by block."""
-        groups, n, _ = self.both.shape
-        p = self.left.shape[1]
-        out = self.both.new_empty(groups, n, n + p, n + p)
-        torch.mul(both.view(groups, n, n, n), self.both.view(groups, n, n, n), out=out[:, :, :n, :n])
-        left, right = left * self.left, right * self.right
-        out[:, :, n:, :n] = left.view(groups, p, n, n).permute(0, 2, 1, 3)
-        out[:, :, :n, n:] = right.view(groups, p, n, n).permute(0, 2, 3, 1)
-        out[:, :, n:, n:] = (none * self.none).view(groups, p, n, p).permute(0, 2, 3, 1)
-        return out
-
-
-def _times(x: Tensor, rules: Tensor) -> Tensor:
-    """Rows [n, B, J] times matrices [G, J, I], shared (G = 1) or one a sentence: [n, B, I]."""
-    if len(rules) == 1:
-        return x.reshape(-1, x.shape[-1]).mm(rules[0]).view(*x.shape[:2], -1)
-    return x.transpose(0, 1).bmm(rules).transpose(0, 1)
-
-
-def _gather(x: Tensor, y: Tensor, groups: int) -> Tensor:
-    """Sum over n (and over B where the rules are shared) of x [n, B, I] and y [n, B, J], outer: [G, I, J]."""
-    if groups == 1:
-        return x.reshape(-1, x.shape[-1]).t().mm(y.reshape(-1, y.shape[-1]))[None]
-    return x.permute(1, 2, 0).bmm(y.transpose(0, 1))
 
 
 class Charts:
@@ -93,7 +42,7 @@ class Charts:
     def __init__(self, root: Tensor, binary: Tensor, emission: Tensor, lengths: Tensor, span: Tensor | None):
         self.B, self.T, self.P = emission.shape
         self.N, self.lengths, self.root = binary.shape[1], lengths, root.double()
-        self.rules = Rules.of(binary)
+        self.rules = Rules(binary)
         terms = binary.shape[2] ** 2 * self.T
         self.tiny = torch.finfo(emission.dtype).tiny
         self.floor = max(terms, 2.0**26) * self.tiny
@@ -112,10 +61,13 @@ class Charts:
 
     def inside(self) -> Tensor:
         """log Z of every sentence, float64 [B]."""
-        T, B, N, P = self.T, self.B, self.N, self.P
+        T, B, N = self.T, self.B, self.N
         rules, e = self.rules, self.e
-        self.left = _times(e, rules.left).reshape(T * B, N, N)  # A, right child
-        self.right = _times(e, rules.right).reshape(T * B, N, N)  # A, left child
+        # A word times the rules, by (its sibling, A) and by (A, its sibling): small products are fast by rows only.
+        left, right = rules.left.take(e), rules.right.take(e)  # [T, B, N, N], A and sibling
+        self.left, self.right = left.reshape(T * B, N, N), right.reshape(T * B, N, N)
+        from_left, from_right = (x.transpose(2, 3).reshape(T * B, N, N) for x in (left, right))
+        self.none = rules.none.take(e[1:])  # [T - 1, B, N, P], A and left child
         self.by_start, self.by_end = self._new(T, B, T - 1, N), self._new(T + 1, B, T - 1, N)
         self.scale = self.word.new_zeros(T, B, T - 1)
         scale_end = self.word.new_zeros(T + 1, B, T - 1)
@@ -123,8 +75,7 @@ class Charts:
         for w in range(2, T + 1):
             n = T - w + 1
             if w == 2:
-                pairs = _times(e[1:], rules.none).reshape(n * B, N, P)
-                total = pairs.bmm(e[:-1].reshape(n * B, P, 1)).view(n, B, N)
+                total = (self.none * e[:-1, :, None]).sum(-1)
                 top = self.word[:-1] + self.word[1:]
                 self.weights.append(None)
             else:
@@ -138,11 +89,11 @@ class Charts:
                 top = split.amax(-1)
                 weight = (split - top[..., None]).exp().to(e.dtype)
                 self.weights.append(weight)
-                one = self.left[: n * B].bmm(self.by_start[1 : n + 1, :, w - 3].reshape(n * B, N, 1)).view(n, B, N)
-                two = self.right[(w - 1) * B :].bmm(self.by_start[:n, :, w - 3].reshape(n * B, N, 1)).view(n, B, N)
+                one = self.by_start[1 : n + 1, :, w - 3].reshape(n * B, 1, N).bmm(from_left[: n * B]).view(n, B, N)
+                two = self.by_start[:n, :, w - 3].reshape(n * B, 1, N).bmm(from_right[(w - 1) * B :]).view(n, B, N)
                 total = one * weight[..., :1] + two * weight[..., -1:]
                 if w > 3:
-                    total = total + _times(self._pairs(w).view(n, B, N * N), rules.both.transpose(1, 2))
+                    total = total + rules.times_pairs(self._pairs(w).view(n, B, N * N))
             total = total + self.floor
             log = total.double().log() + rules.row + top[..., None]
             if self.span is not None:
@@ -184,7 +135,7 @@ class Charts:
 
     def outside(self) -> None:
         """Posteriors of all symbols at all spans: ``posteriors[w - 2]`` [n, B, N], ``emitted`` [T, B, P]; and ``sound`` [B]."""
-        T, B, N, P = self.T, self.B, self.N, self.P
+        T, B, N = self.T, self.B, self.N
         rules, e = self.rules, self.e
         up_start, up_end = torch.zeros_like(self.by_start), torch.zeros_like(self.by_end)
         here = torch.arange(B, device=e.device)
@@ -209,42 +160,38 @@ class Charts:
             up_end[w:, :, T - w + 1] += one.view(n * B, 1, N).bmm(self.left[: n * B]).view(n, B, N)
             up_start[:n, :, w - 3] += two.view(n * B, 1, N).bmm(self.right[(w - 1) * B :]).view(n, B, N)
             if w > 3:
-                pair = _times(each, rules.both).reshape(n * B, N, N)
+                pair = rules.to_pairs(each).reshape(n * B, N, N)
                 left, right = self._children(w)
                 to_left = right.bmm(pair.transpose(1, 2)).view(n, B, w - 3, N)
                 up_start[:n, :, : w - 3] += to_left * weight[..., 1:-1, None]
                 up_end[w:, :, T - w + 2 : T - 1] += left.bmm(pair).view(n, B, w - 3, N)
         self.over = over
-        # A word as the left child of spans that start with it, as the right child of those that end with it, and of two.
-        self.up_left = self._new(T, B, N * N)
-        self.up_right = self._new(T, B, N * N)
-        flat_left, flat_right = up_left.flatten(0, 1), up_right.flatten(0, 1)
+        # What a word is multiplied with as the left child of spans it starts, as the right child of those it ends, and
+        # as one of two words; by A and sibling. The sibling of word j in (i, w) ends at j with w - 1 words.
+        self.up_left, self.up_right = self._new(T, B, N, N), self._new(T, B, N, N)
         starts, ends = self.by_start.flatten(0, 1), self.by_end[:-1].flatten(0, 1)
-        self.up_left[:-1] = flat_left[:-B].transpose(1, 2).bmm(starts[B:]).view(T - 1, B, N * N)
-        # Word j as right child of (i, w): its sibling ends at j, with w - 1 words, by_end[j, :, T - w + 1].
-        self.up_right[:] = flat_right.transpose(1, 2).bmm(ends.flip(1)).view(T, B, N * N)
-        emitted = _times(self.up_left, rules.left.transpose(1, 2)) + _times(self.up_right, rules.right.transpose(1, 2))
-        outer = (over[0][..., :, None] * e[:-1, :, None, :]).view(T - 1, B, N * P)
-        emitted[1:] += _times(outer, rules.none.transpose(1, 2))
-        pairs = _times(e[1:], rules.none).reshape((T - 1) * B, N, P)
-        emitted[:-1] += over[0].reshape(-1, 1, N).bmm(pairs).view(T - 1, B, P)
+        up_left, up_right = up_left.flatten(0, 1).transpose(1, 2), up_right.flatten(0, 1).transpose(1, 2)
+        self.up_left[:-1] = up_left[:-B].bmm(starts[B:]).view(T - 1, B, N, N)
+        self.up_right[:] = up_right.bmm(ends.flip(1)).view(T, B, N, N)
+        self.up_none = over[0][..., None] * e[:-1, :, None]  # [T - 1, B, N, P]
+        emitted = rules.left.give(self.up_left) + rules.right.give(self.up_right)
+        emitted[1:] += rules.none.give(self.up_none)
+        emitted[:-1] += (over[0][..., None] * self.none).sum(2)
         self.emitted = emitted * e
         share += (self.emitted * self.word_lost).sum((0, 2))
         self.sound = share < (LOST if e.dtype == torch.float32 else LOST_DOUBLE)
 
     def counts(self, weight: Tensor) -> Tensor:
         """Expected counts of rules [G, N, S, S], each sentence's times its weight [B]."""
-        groups, e, weight = len(self.rules.row), self.e, weight[:, None]
-        over = [each * weight for each in self.over]
-        outer = (over[0][..., :, None] * e[:-1, :, None, :]).flatten(2)
-        both = torch.zeros_like(self.rules.both)
+        rules, e, weight = self.rules, self.e, weight[:, None]
+        both = torch.zeros_like(rules.both)
         for w in range(4, self.T + 1):
-            both += _gather(over[w - 2], self._pairs(w).view(self.T - w + 1, self.B, -1), groups)
-        return self.rules.counts(
+            rules.add_pairs(both, self.over[w - 2] * weight, self._pairs(w).view(self.T - w + 1, self.B, -1))
+        return rules.counts(
             both,
-            _gather(e, self.up_left * weight, groups),
-            _gather(e, self.up_right * weight, groups),
-            _gather(e[1:], outer, groups),
+            rules.left.counts(e, self.up_left * weight[..., None]),
+            rules.right.counts(e, self.up_right * weight[..., None]),
+            rules.none.counts(e[1:], self.up_none * weight[..., None]),
         )
 
 
