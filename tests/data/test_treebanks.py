@@ -187,7 +187,7 @@ def test_tags_unseen_in_training_are_kept_and_said(tmp_path: Path, capsys: pytes
     assert corpus.tag_names == ["A", "B"]
     assert tags_of(corpus, corpus.valid, 0) == ["B"]
     assert corpus.info["annotation"]["tags unseen in training"] == ["B"]
-    assert capsys.readouterr().err.endswith("0 skipped; 2 tags (1 tags unseen in training)\n")
+    assert capsys.readouterr().err.endswith("0 skipped; 2 tags (tags unseen in training: B)\n")
 
 
 GOOD = write_conllu(annotated(["the dog sees a bird"]))

@@ -173,12 +173,12 @@ def _summary(info: dict[str, Any]) -> str:
     )
     if "annotation" not in info:
         return said
-    unusual = {name: value if isinstance(value, int) else len(value) for name, value in info["annotation"].items()}
-    told = "; ".join(f"{number:,} {name}" for name, number in unusual.items() if number)
-    kinds = f"{len(info['tag_names']):,} tags" + f", {len(info['span_names']):,} kinds of constituent" * any(
-        info["span_names"]
-    )
-    return f"{said}; {kinds}{f' ({told})' if told else ''}"
+    trees = f", {len(info['span_names']):,} kinds of constituent" if info["span_names"] else ""
+    told = [f"{value:,} {name}" for name, value in info["annotation"].items() if isinstance(value, int) and value]
+    unseen = info["annotation"]["tags unseen in training"]
+    told += [f"tags unseen in training: {', '.join(unseen[:5])}{' ...' if unseen[5:] else ''}"] if unseen else []
+    unusual = f" ({'; '.join(told)})" if told else ""
+    return f"{said}; {len(info['tag_names']):,} tags{trees}{unusual}"
 
 
 def _check(min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: tuple[float, float, float]) -> None:
