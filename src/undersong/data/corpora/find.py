@@ -100,11 +100,11 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
 def _split_in(path: Path) -> int | None:
     """The split that a file's name begins with: ``train.txt``, ``valid-00.csv.gz``, ``test_2.jsonl``.
 
-    A treebank may also end in it, or lie in a folder of that name: ``en_ewt-ud-train.conllu``, ``dev/one.ptb``.
+    A treebank may also lie in a folder of that name, or end in it: ``dev/one.ptb``, ``en_ewt-ud-train.conllu``.
     """
     name = path.name.lower().split(".", 1)[0].replace("_", "-").split("-")
-    known = [name[0], name[-1], path.parts[0].lower()] if is_treebank(path) else name[:1]
-    return next((SPLIT_NAMES[word] for word in known if word in SPLIT_NAMES), None)
+    said = [*(folder.lower() for folder in path.parts[:-1]), name[0], name[-1]] if is_treebank(path) else name[:1]
+    return next((SPLIT_NAMES[word] for word in said if word in SPLIT_NAMES), None)
 
 
 def _files(files: list[tuple[Path, int]], columns: Columns, reading: Treebank, skipped: dict[str, int]) -> Source:
