@@ -70,10 +70,7 @@ COLUMNS = {
     ),
     "Likelihood that is exact, nats a sentence": ("nll_exact", "ppl_exact"),
     "Tags of words": ("tag_many_to_one", "tag_one_to_one", "tag_v_measure", "tag_nmi"),
-    "Clusters of sentences": (
-        *("cluster_many_to_one", "cluster_one_to_one", "cluster_v_measure", "cluster_nmi"),
-        *("code_many_to_one", "code_one_to_one", "code_v_measure", "code_nmi"),
-    ),
+    "Clusters of sentences": ("cluster_many_to_one", "cluster_one_to_one", "cluster_v_measure", "cluster_nmi"),
     "Heads of words": (
         *("attachment_directed", "attachment_undirected"),
         *("attachment_directed_next", "attachment_directed_previous"),
@@ -100,6 +97,7 @@ COLUMNS = {
 def write(out: Path, plan: Plan, measured: Measured, decisions: Sequence[Decision], drawn: Sequence[Drawn]) -> None:
     """``report.html``, ``table.json``, ``report.md`` and ``figures/`` in the reproduction's folder."""
     tables, claims = figure_tables(plan, measured), claims_table(decisions, plan.scale != "quick")
+    examples = _examples(plan, measured)
     for one in drawn:
         one.write(out / "figures")
     sections = [
@@ -107,13 +105,14 @@ def write(out: Path, plan: Plan, measured: Measured, decisions: Sequence[Decisio
         Section("Claims", (claims,)),
         Section("Figures", tuple(one.picture() for one in drawn)),
         Section("What was measured", tuple(tables)),
-        *_examples(plan, measured),
+        *examples,
         Section("How each row was trained", (_settings(plan, measured),)),
     ]
     lead = f"{plan.title}. Reproduced at the {plan.scale} scale; corpus and settings below."
     write_atomically(out / "report.html", page(f"Reproduction: {plan.paper}", lead, sections).encode())
     write_atomically(out / "table.json", json.dumps(as_data(plan, measured, decisions), indent=1).encode())
-    parts = [*_banner(plan), *plan.notes, markdown(claims), *map(markdown, tables)]
+    shown = [block for section in examples for block in section.blocks if isinstance(block, Table)]
+    parts = [*_banner(plan), *plan.notes, *map(markdown, (claims, *tables, *shown))]
     write_atomically(out / "report.md", "\n\n".join([f"# {plan.title}", *parts, ""]).encode())
 
 
@@ -176,7 +175,6 @@ def digits(key: str) -> int:
         "jump",
         "tag_",
         "cluster_",
-        "code_",
         "attachment_",
         "bracket_",
     )
