@@ -102,3 +102,13 @@ def test_tied_weights_are_one_matrix():
     tied, loose = decoder(tied=True), decoder()
     assert tied.vocabulary.weight is tied.embed.weight
     assert loose.vocabulary.weight is not loose.embed.weight
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("name", ["dropout", "word_dropout", "output_dropout"])
+def test_what_is_no_share_is_refused_by_name(name: str, share: float) -> None:
+    with pytest.raises(UserError, match=f"^{name} is .* from 0 to 1"):
+        RecurrentDecoder(20, 4, **{name: share})  # type: ignore[arg-type]
+    if name == "dropout":
+        with pytest.raises(UserError, match=r"^dropout is .* from 0 to 1"):
+            RecurrentEncoder(20, dropout=share)

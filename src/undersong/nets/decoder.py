@@ -13,7 +13,7 @@ from undersong.data.batch import Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
 from undersong.nets.base import Decoder, State
-from undersong.nets.encoder import word_vectors
+from undersong.nets.encoder import check_shares, word_vectors
 from undersong.nets.quick import QuickDecoder
 from undersong.nets.recurrent import LSTM, Recurrent
 from undersong.nets.vocabulary import Vocabulary
@@ -34,6 +34,9 @@ class RecurrentDecoder(Decoder):
         output_dropout: share of the hidden states' numbers dropped in training, before the vocabulary.
         tied: one matrix serves as word vectors and as the vocabulary's output layer.
         layer: ``LSTM`` or ``GRU``.
+
+    Raises:
+        UserError: where the decoder would never read z, or a dropout lies outside 0 to 1.
 
     >>> import torch
     >>> decoder = RecurrentDecoder(50, 4, hidden=7)
@@ -56,6 +59,7 @@ class RecurrentDecoder(Decoder):
         layer: Callable[[int, int, int], Recurrent] = LSTM,
     ):
         super().__init__()
+        check_shares(word_dropout=word_dropout, dropout=dropout, output_dropout=output_dropout)
         if latent and not (z_to_inputs or z_to_state):
             raise UserError("The decoder would never read z: set z_to_inputs or z_to_state (or both) to true.")
         self.word_dropout = word_dropout

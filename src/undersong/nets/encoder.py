@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.data.batch import Batch
+from undersong.errors import UserError
 from undersong.nets.base import Encoder
 from undersong.nets.recurrent import LSTM, Recurrent
 
@@ -23,6 +24,9 @@ class RecurrentEncoder(Encoder):
         dropout: share of the word vectors' numbers dropped in training.
         layer: ``LSTM`` or ``GRU``.
 
+    Raises:
+        UserError: for a dropout outside 0 to 1.
+
     >>> RecurrentEncoder(50, hidden=7)(Batch.of([[5, 6], [8]])).shape
     torch.Size([2, 7])
     """
@@ -36,6 +40,7 @@ class RecurrentEncoder(Encoder):
         layer: Callable[[int, int], Recurrent] = LSTM,
     ):
         super().__init__()
+        check_shares(dropout=dropout)
         self.width = hidden
         self.embed = word_vectors(vocab, embedding)
         self.dropout = nn.Dropout(dropout)
@@ -46,6 +51,19 @@ class RecurrentEncoder(Encoder):
         outputs, _ = self.layer(self.dropout(self.embed(x.tokens)))  # [B, T, H]
         last = (x.lengths - 1).clamp(min=0)
         return outputs[torch.arange(len(x), device=outputs.device), last]
+
+
+def check_shares(**shares: float) -> None:
+    """Refuse what is no share of a whole.
+
+    Raises:
+        UserError: where one lies outside 0 to 1.
+
+    >>> check_shares(dropout=0.5, word_dropout=1.0)
+    """
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise UserError(f"{name} is {share:g}, which is no share: give a number from 0 to 1.")
 
 
 def word_vectors(vocab: int, size: int) -> nn.Embedding:
