@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 from undersong.distributions.assignment import Assignment
 from undersong.distributions.chain import Chain
 from undersong.distributions.dependency import Dependency
+from undersong.distributions.factorial_chain import FactoredChains, FactorialChain
 from undersong.distributions.semi_markov import SemiMarkov
 from undersong.distributions.tree import Tree
 from undersong.distributions.valence import Valence
@@ -24,8 +25,10 @@ def tags(q: Distribution) -> Tensor | None:
     return None
 
 
-@tags.register
-def _(q: Chain) -> Tensor:
+@tags.register(Chain)
+@tags.register(FactorialChain)
+@tags.register(FactoredChains)
+def _(q: Chain | FactorialChain | FactoredChains) -> Tensor:
     return q.mode
 
 

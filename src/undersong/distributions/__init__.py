@@ -7,6 +7,7 @@ from undersong.distributions.chain import Chain
 from undersong.distributions.delta import Delta
 from undersong.distributions.dependency import Dependency
 from undersong.distributions.divergence import kl_parts
+from undersong.distributions.factorial_chain import FactoredChains, FactorialChain
 from undersong.distributions.keyed import keyed_sample
 from undersong.distributions.semi_markov import SemiMarkov
 from undersong.distributions.structured import Structured
@@ -21,6 +22,8 @@ __all__ = [
     "Chain",
     "Delta",
     "Dependency",
+    "FactoredChains",
+    "FactorialChain",
     "SemiMarkov",
     "Structured",
     "Tree",

@@ -121,7 +121,8 @@ class FactoredChains(Distribution):
     def _apart(self, z: Tensor) -> list[Tensor]:
         return [digit(z, m, len(self.chains), self.states) for m in range(len(self.chains))]
 
-    def _together(self, parts: Sequence[Tensor]) -> Tensor:
+    def together(self, parts: Sequence[Tensor]) -> Tensor:
+        """Joint states of the chains' own states."""
         joint = torch.zeros_like(parts[0])
         for part in parts:
             joint = joint * self.states + part
@@ -134,12 +135,12 @@ class FactoredChains(Distribution):
 
     def sample(self, sample_shape: torch.Size | Sequence[int] = ()) -> Tensor:
         """Independent samples [*sample_shape, B, T]."""
-        return self._together([chain.sample(sample_shape) for chain in self.chains])
+        return self.together([chain.sample(sample_shape) for chain in self.chains])
 
     @property
     def mode(self) -> Tensor:
         """The best joint states [B, T]."""
-        return self._together([chain.mode for chain in self.chains])
+        return self.together([chain.mode for chain in self.chains])
 
     def entropy(self) -> Tensor:
         """H [B], nats."""

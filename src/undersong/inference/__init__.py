@@ -3,7 +3,8 @@
 from undersong.inference.amortized import Amortized
 from undersong.inference.base import Inference
 from undersong.inference.exact import Exact
+from undersong.inference.mean_field import StructuredMeanField
 from undersong.inference.observed import Observed
 from undersong.inference.refined import Refined, refine
 
-__all__ = ["Amortized", "Exact", "Inference", "Observed", "Refined", "refine"]
+__all__ = ["Amortized", "Exact", "Inference", "Observed", "Refined", "StructuredMeanField", "refine"]

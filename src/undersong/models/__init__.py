@@ -4,6 +4,7 @@ from undersong.models.base import Counted, ExactModel, Generative, Layered, Mode
 from undersong.models.compound_pcfg import CompoundPCFG
 from undersong.models.continuous_naive_bayes import ContinuousNaiveBayes
 from undersong.models.dmv import DMV
+from undersong.models.factorial_hmm import FactorialHMM
 from undersong.models.gaussian_hmm import GaussianHMM
 from undersong.models.gaussian_mixture import GaussianMixture
 from undersong.models.hmm import HMM
@@ -15,6 +16,7 @@ from undersong.models.neural_dmv import NeuralDMV
 from undersong.models.neural_hmm import NeuralHMM
 from undersong.models.neural_pcfg import NeuralPCFG
 from undersong.models.pcfg import PCFG
+from undersong.models.semi_markov_hmm import SemiMarkovHMM
 from undersong.models.tabular import Tabular
 from undersong.models.vae import VAE
 
@@ -27,6 +29,7 @@ __all__ = [
     "ContinuousNaiveBayes",
     "Counted",
     "ExactModel",
+    "FactorialHMM",
     "GaussianHMM",
     "GaussianMixture",
     "Generative",
@@ -38,6 +41,7 @@ __all__ = [
     "NeuralDMV",
     "NeuralHMM",
     "NeuralPCFG",
+    "SemiMarkovHMM",
     "Tabular",
     "event",
 ]
