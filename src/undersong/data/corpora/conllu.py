@@ -4,6 +4,7 @@ The units are the syntactic words: lines of multiword tokens (``3-4``) and of em
 format is that of https://universaldependencies.org/format.html. Knows nothing of what is done with the sentences.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -57,7 +58,7 @@ def read_conllu(lines: Iterable[str], where: str, text: str = "form", tag: str =
 def _token(line: str, where: str) -> dict[str, Any]:
     """One line's fields, by name."""
     from conllu.exceptions import ParseException
-    from conllu.parser import parse_id_value, parse_line
+    from conllu.parser import parse_line
 
     columns = line.split("\t")
     if len(columns) != len(_FIELDS):
@@ -68,14 +69,21 @@ def _token(line: str, where: str) -> dict[str, Any]:
         raise UserError(f"{where} has no word in its second column: correct it.")
     if "  " in line:  # the library takes two spaces for a tab
         line = re.sub(" {2,}", " ", line)
-    parsers = dict.fromkeys(_FIELDS, _as_it_is) | {"id": lambda values, i: parse_id_value(values[i])}
     try:
-        token = parse_line(line, _FIELDS, parsers)
+        token = parse_line(line, _FIELDS, _parsers())
     except ParseException as error:
         raise UserError(f"{where} is not a line of CoNLL-U ({error}): correct it.") from error
     if token["head"] != "_" and not token["head"].isdecimal():
         raise UserError(f"{where}: the head {token['head']!r} is not the number of a word: correct it, or write _.")
     return token
+
+
+@functools.cache
+def _parsers() -> dict[str, Any]:
+    """How the library is to read each column: numbers of words by its own rule, all others as they are."""
+    from conllu.parser import parse_id_value
+
+    return dict.fromkeys(_FIELDS, _as_it_is) | {"id": lambda values, place: parse_id_value(values[place])}
 
 
 def _as_it_is(values: list[str], place: int) -> str:
