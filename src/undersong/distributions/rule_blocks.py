@@ -2,7 +2,7 @@
 
 A grammar's N x S x S rules are the costly part of its inside algorithm, and most pairs of children are impossible at
 most spans: a preterminal covers one word. Here are the products with them, for rules that all sentences share (G = 1)
-and for a table a sentence (G = B). Sentences lie in the second dimension, words in the first.
+and for a table a sentence (G = B). Words or spans lie in the first dimension, sentences in the second.
 
 Knows nothing of spans or of logarithms but the scale of each row.
 """
@@ -12,77 +12,65 @@ from torch import Tensor
 
 
 class Block:
-    """Weights [G, N, I, J] of rules whose children are one of I and one of J symbols, times what words or spans hold."""
+    """Weights of rules [G, I, J], laid out for products with what words or spans hold: x [n, B, I] and y [n, B, J]."""
 
-    def __init__(self, weights: Tensor):
-        self.weights = weights
-        self.shared = len(weights) == 1
+    def __init__(self, scores: Tensor, row: Tensor, order: tuple[int, int, int]):
+        """e^(scores - row) of scores [G, N, L, R], by ``order`` of (A, left, right): I is its first."""
+        self.order = (0, *(1 + d for d in order))
+        turned = scores.permute(self.order)
+        weights = torch.empty(turned.shape, dtype=scores.dtype, device=scores.device)
+        torch.sub(turned, row[:, :, None, None].expand_as(scores).permute(self.order), out=weights).exp_()
+        self.shape = weights.shape
+        self.weights = weights.flatten(2)
 
     def take(self, x: Tensor) -> Tensor:
-        """sum_i x[n, b, i] weights[b, a, i, j]: [n, B, N, J]."""
-        n, batch, size = x.shape
-        _, a, _, j = self.weights.shape
-        if self.shared:
-            flat = self.weights[0].transpose(0, 1).reshape(size, a * j)
-            return x.reshape(n * batch, size).mm(flat).view(n, batch, a, j)
-        return torch.matmul(x.transpose(0, 1)[:, None], self.weights).permute(2, 0, 1, 3)
+        """sum_i x[n, b, i] weights[b, i, j]: [n, B, J]."""
+        return self._times(x, self.weights)
 
     def give(self, y: Tensor) -> Tensor:
-        """sum_{a, j} y[n, b, a, j] weights[b, a, i, j]: [n, B, I]."""
-        n, batch, a, j = y.shape
-        if self.shared:
-            flat = self.weights[0].permute(0, 2, 1).reshape(a * j, -1)
-            return y.reshape(n * batch, a * j).mm(flat).view(n, batch, -1)
-        return torch.matmul(y.permute(1, 2, 0, 3), self.weights.transpose(2, 3)).sum(1).transpose(0, 1)
-
-    def counts(self, x: Tensor, y: Tensor) -> Tensor:
-        """sum_n x[n, b, i] y[n, b, a, j], and over b where the rules are shared: [G, N, I, J]."""
-        n, batch, a, j = y.shape
-        if self.shared:
-            flat = x.reshape(n * batch, -1).t().mm(y.reshape(n * batch, a * j))
-            return flat.view(1, -1, a, j).transpose(1, 2)
-        return torch.matmul(x.permute(1, 2, 0)[:, None], y.permute(1, 2, 0, 3))
-
-
-class Rules:
-    """Weights e^(binary - row) of log-potentials [G, N, S, S], nonterminals first; ``row`` [G, N] is each A's largest."""
-
-    def __init__(self, binary: Tensor):
-        n = binary.shape[1]
-        row = binary.amax((2, 3))
-        self.weights = (binary - torch.where(row.isinf(), 0.0, row)[..., None, None]).exp_()
-        self.row = row.double()
-        self.n = n
-        self.both = self.weights[:, :, :n, :n].reshape(-1, n, n * n)
-        self.left = Block(self.weights[:, :, n:, :n])  # the left child is a preterminal
-        self.right = Block(self.weights[:, :, :n, n:].transpose(2, 3))  # the right child is
-        self.none = Block(self.weights[:, :, n:, n:].transpose(2, 3))  # both are; the right one first
-
-    def times_pairs(self, pairs: Tensor) -> Tensor:
-        """sum_{b, c} of pairs of nonterminals [n, B, N * N] times the rules: [n, B, N]."""
-        return self._times(pairs, self.both.transpose(1, 2))
-
-    def to_pairs(self, symbols: Tensor) -> Tensor:
-        """sum_a of symbols [n, B, N] times the rules: [n, B, N * N]."""
-        return self._times(symbols, self.both)
-
-    def add_pairs(self, total: Tensor, symbols: Tensor, pairs: Tensor) -> None:
-        """Adds the sum over n, and over B where the rules are shared, of symbols [n, B, N] x pairs [n, B, N * N]."""
-        if len(self.both) == 1:
-            total[0].addmm_(symbols.flatten(0, 1).t(), pairs.flatten(0, 1))
-        else:
-            total.baddbmm_(symbols.permute(1, 2, 0), pairs.transpose(0, 1))
+        """sum_j y[n, b, j] weights[b, i, j]: [n, B, I]."""
+        return self._times(y, self.weights.transpose(1, 2))
 
     def _times(self, x: Tensor, weights: Tensor) -> Tensor:
         if len(weights) == 1:
             return x.reshape(-1, x.shape[-1]).mm(weights[0]).view(*x.shape[:2], -1)
         return x.transpose(0, 1).bmm(weights).transpose(0, 1)
 
+    def add(self, total: Tensor, x: Tensor, y: Tensor) -> None:
+        """Adds sum_n x[n, b, i] y[n, b, j], and over b where the rules are shared, to ``total`` [G, I, J]."""
+        if len(total) == 1:
+            total[0].addmm_(x.reshape(-1, x.shape[-1]).t(), y.reshape(-1, y.shape[-1]))
+        else:
+            total.baddbmm_(x.permute(1, 2, 0), y.transpose(0, 1))
+
+    def counts(self, total: Tensor, out: Tensor) -> None:
+        """Writes total [G, I, J] times weights to ``out`` [G, N, L, R]."""
+        torch.mul(total.view(self.shape), self.weights.view(self.shape), out=out.permute(self.order))
+
+
+class Rules:
+    """Weights e^(binary - row) of log-potentials [G, N, S, S], nonterminals first; ``row`` [G, N] is each A's largest.
+
+    ``both`` children nonterminals: from A to (left, right). ``left`` a preterminal, or ``right``: from it to (A, the
+    other one). ``none`` a nonterminal: from the right one to (A, the left one).
+    """
+
+    def __init__(self, binary: Tensor):
+        self.n = n = binary.shape[1]
+        row = binary.amax((2, 3))
+        self.row = row.double()
+        row = torch.where(row.isinf(), 0.0, row)
+        self.both = Block(binary[:, :, :n, :n], row, (0, 1, 2))
+        self.left = Block(binary[:, :, n:, :n], row, (1, 0, 2))
+        self.right = Block(binary[:, :, :n, n:], row, (2, 0, 1))
+        self.none = Block(binary[:, :, n:, n:], row, (2, 0, 1))
+        self.like = binary
+
     def counts(self, both: Tensor, left: Tensor, right: Tensor, none: Tensor) -> Tensor:
-        """Expected counts [G, N, S, S] from sums of outside times inside values, block by block as the blocks are."""
-        out, n = torch.empty_like(self.weights), self.n
-        out[:, :, :n, :n] = both.view(-1, n, n, n)
-        out[:, :, n:, :n] = left
-        out[:, :, :n, n:] = right.transpose(2, 3)
-        out[:, :, n:, n:] = none.transpose(2, 3)
-        return out.mul_(self.weights)
+        """Expected counts [G, N, S, S] from sums of outside times inside values, block by block."""
+        out, n = torch.empty_like(self.like, memory_format=torch.contiguous_format), self.n
+        self.both.counts(both, out[:, :, :n, :n])
+        self.left.counts(left, out[:, :, n:, :n])
+        self.right.counts(right, out[:, :, :n, n:])
+        self.none.counts(none, out[:, :, n:, n:])
+        return out

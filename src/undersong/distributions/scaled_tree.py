@@ -64,10 +64,10 @@ class Charts:
         T, B, N = self.T, self.B, self.N
         rules, e = self.rules, self.e
         # A word times the rules, by (its sibling, A) and by (A, its sibling): small products are fast by rows only.
-        left, right = rules.left.take(e), rules.right.take(e)  # [T, B, N, N], A and sibling
+        left, right = (block.take(e).view(T, B, N, N) for block in (rules.left, rules.right))  # A and sibling
         self.left, self.right = left.reshape(T * B, N, N), right.reshape(T * B, N, N)
         from_left, from_right = (x.transpose(2, 3).reshape(T * B, N, N) for x in (left, right))
-        self.none = rules.none.take(e[1:])  # [T - 1, B, N, P], A and left child
+        self.none = rules.none.take(e[1:]).view(T - 1, B, N, -1)  # [T - 1, B, N, P], A and left child
         self.by_start, self.by_end = self._new(T, B, T - 1, N), self._new(T + 1, B, T - 1, N)
         self.scale = self.word.new_zeros(T, B, T - 1)
         scale_end = self.word.new_zeros(T + 1, B, T - 1)
@@ -93,7 +93,7 @@ class Charts:
                 two = self.by_start[:n, :, w - 3].reshape(n * B, 1, N).bmm(from_right[(w - 1) * B :]).view(n, B, N)
                 total = one * weight[..., :1] + two * weight[..., -1:]
                 if w > 3:
-                    total = total + rules.times_pairs(self._pairs(w).view(n, B, N * N))
+                    total = total + rules.both.give(self._pairs(w).view(n, B, N * N))
             total = total + self.floor
             log = total.double().log() + rules.row + top[..., None]
             if self.span is not None:
@@ -160,7 +160,7 @@ class Charts:
             up_end[w:, :, T - w + 1] += one.view(n * B, 1, N).bmm(self.left[: n * B]).view(n, B, N)
             up_start[:n, :, w - 3] += two.view(n * B, 1, N).bmm(self.right[(w - 1) * B :]).view(n, B, N)
             if w > 3:
-                pair = rules.to_pairs(each).reshape(n * B, N, N)
+                pair = rules.both.take(each).reshape(n * B, N, N)
                 left, right = self._children(w)
                 to_left = right.bmm(pair.transpose(1, 2)).view(n, B, w - 3, N)
                 up_start[:n, :, : w - 3] += to_left * weight[..., 1:-1, None]
@@ -174,8 +174,8 @@ class Charts:
         self.up_left[:-1] = up_left[:-B].bmm(starts[B:]).view(T - 1, B, N, N)
         self.up_right[:] = up_right.bmm(ends.flip(1)).view(T, B, N, N)
         self.up_none = over[0][..., None] * e[:-1, :, None]  # [T - 1, B, N, P]
-        emitted = rules.left.give(self.up_left) + rules.right.give(self.up_right)
-        emitted[1:] += rules.none.give(self.up_none)
+        emitted = rules.left.give(self.up_left.flatten(2)) + rules.right.give(self.up_right.flatten(2))
+        emitted[1:] += rules.none.give(self.up_none.flatten(2))
         emitted[:-1] += (over[0][..., None] * self.none).sum(2)
         self.emitted = emitted * e
         share += (self.emitted * self.word_lost).sum((0, 2))
@@ -184,15 +184,15 @@ class Charts:
     def counts(self, weight: Tensor) -> Tensor:
         """Expected counts of rules [G, N, S, S], each sentence's times its weight [B]."""
         rules, e, weight = self.rules, self.e, weight[:, None]
-        both = torch.zeros_like(rules.both)
-        for w in range(4, self.T + 1):
-            rules.add_pairs(both, self.over[w - 2] * weight, self._pairs(w).view(self.T - w + 1, self.B, -1))
-        return rules.counts(
-            both,
-            rules.left.counts(e, self.up_left * weight[..., None]),
-            rules.right.counts(e, self.up_right * weight[..., None]),
-            rules.none.counts(e[1:], self.up_none * weight[..., None]),
+        both, left, right, none = (
+            torch.zeros_like(block.weights) for block in (rules.both, rules.left, rules.right, rules.none)
         )
+        for w in range(4, self.T + 1):
+            rules.both.add(both, self.over[w - 2] * weight, self._pairs(w).view(self.T - w + 1, self.B, -1))
+        rules.left.add(left, e * weight, self.up_left.flatten(2))
+        rules.right.add(right, e * weight, self.up_right.flatten(2))
+        rules.none.add(none, e[1:] * weight, self.up_none.flatten(2))
+        return rules.counts(both, left, right, none)
 
 
 class ScaledInside(torch.autograd.Function):
