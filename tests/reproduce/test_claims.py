@@ -64,7 +64,7 @@ def test_an_order_of_rows_is_held_in_part_where_one_step_breaks_it() -> None:
     assert ordered(("a", "b", "c"), "score")(figures).verdict == "held"
     assert ordered(("a", "b", "c", "d"), "score")(figures).verdict == "in part"
     assert ordered(("a", "b", "c"), "score", falling=True)(figures).verdict == "failed"
-    assert ordered(("a", "b"), "score")(figures).verdict == "not measured"
+    assert ordered(("a", "x"), "score")(figures).verdict == "not measured"
 
 
 def test_a_curve_that_falls_again_is_told_from_one_that_does_not() -> None:

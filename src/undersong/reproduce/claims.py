@@ -186,8 +186,8 @@ def ordered(rows: Sequence[str], key: str, falling: bool = False) -> Part:
 
     def part(measured: Measured) -> Finding:
         known = [row for row in rows if measured.values(row, key)]
-        if len(known) < 3:
-            return Finding(f"{key} over {', '.join(rows)}: fewer than three measured", "not measured")
+        if len(known) < 2:
+            return Finding(f"{key} over {', '.join(rows)}: fewer than two measured", "not measured")
         means = [spread(measured.values(row, key))[0] for row in known]
         steps = [(b - a) * (-1 if falling else 1) > 0 for a, b in pairwise(means)]
         text = ", ".join(f"{row} {mean:.2f}" for row, mean in zip(known, means, strict=True))

@@ -6,6 +6,7 @@ Theorem 1 is a test (``tests/reproduce/test_theorem.py``), not a measurement. Kn
 from undersong.reproduce.claims import Claim, below, carries, larger_gap, less, more, ordered, within
 
 BY_RATE = (("dgp-5", "igp-5"), ("dgp-10", "igp-10"), ("dgp-15", "igp-15"), ("dbpedia-dgp", "dbpedia-igp"))
+SAME_RATE = (*BY_RATE, ("snli-dgp", "snli-igp"))
 BY_BETA = (("beta-1-dgp", "beta-1-igp"), ("beta-0.4-dgp", "beta-0.4-igp"), ("beta-0.2-dgp", "beta-0.2-igp"))
 PAIRS = (*BY_RATE, ("dbpedia-beta-dgp", "dbpedia-beta-igp"), *BY_BETA[1:])
 FIGURE = "a figure without printed numbers"
@@ -43,21 +44,21 @@ CLAIMS = (
         "section 4.1, Figure 2",
         "At the same C, the isotropic posterior has the lower reconstruction loss.",
         FIGURE,
-        tuple(less(igp, dgp, "distortion") for dgp, igp in BY_RATE),
+        tuple(less(igp, dgp, "distortion") for dgp, igp in SAME_RATE),
     ),
     Claim(
         "IGP activates more units",
         "section 4.1, Figure 2",
         "The isotropic posterior activates significantly more dimensions, in many cases all of them.",
         FIGURE,
-        tuple(more(igp, dgp, "valid_active_units") for dgp, igp in BY_RATE),
+        tuple(more(igp, dgp, "valid_active_units") for dgp, igp in SAME_RATE),
     ),
     Claim(
         "IGP writes better",
         "section 4.1, Figure 2",
         "The isotropic posterior has the higher BLEU-2 at the same C.",
         "CBT: 15.45 for IGP at a lower C against 14.76 for DGP at a higher one; SNLI, C = 5: 26.89 and 19.97",
-        tuple(more(igp, dgp, "bleu_2") for dgp, igp in BY_RATE),
+        tuple(more(igp, dgp, "bleu_2") for dgp, igp in SAME_RATE),
     ),
     Claim(
         "beta: more units",
@@ -160,8 +161,9 @@ CLAIMS = (
         "better with the mixture of isotropic Gaussians.",
         NO_NUMBER,
         (
-            more("igp-5", "mog-igp", "bleu_2"),
-            more("dgp-5", "mog-dgp", "bleu_2"),
+            more("snli-igp", "mog-igp", "bleu_2"),
+            more("snli-dgp", "mog-dgp", "bleu_2"),
+            more("snli-igp", "moig-igp", "bleu_2"),
             more("mog-igp", "mog-dgp", "bleu_2"),
             more("moig-igp", "moig-dgp", "bleu_2"),
             more("moig-igp", "mog-igp", "bleu_2"),
