@@ -7,6 +7,7 @@ import torch
 from tests.evaluation.toy import Planted, classes, noise, split_of, toy_corpus, vae
 
 from undersong.evaluation.classification import Classification, Robustness, first_of_each_class, macro_f1
+from undersong.evaluation.code_clusters import CodeClusters
 from undersong.evaluation.probe import Probes, ProbeTraining, accuracies
 from undersong.evaluation.subject import NotApplicable, Subject
 
@@ -106,3 +107,15 @@ def test_macro_f1_by_hand():
     truth, named = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 3])
     # F1: class 0: 2/3; class 1: 2/3; class 2: 0. Class 3 is nobody's.
     assert macro_f1(truth, named) == pytest.approx(4 / 9)
+
+
+def test_clusters_of_codes_are_the_planted_classes_and_of_noise_none(tmp_path):
+    corpus = toy_corpus(tmp_path, train=300)
+    for means, low, high in ((classes, 0.999, 1.001), (noise, 0.0, 0.15)):
+        system = vae(corpus, latent=3)
+        system.inference = Planted(3, means)
+        found = CodeClusters()(Subject(system, corpus))
+        assert found.keys() == {f"cluster_{name}" for name in ("many_to_one", "one_to_one", "v_measure", "nmi")}
+        assert low <= found["cluster_v_measure"] <= high
+    with pytest.raises(NotApplicable, match="make no 500 clusters"):
+        CodeClusters(500)(Subject(system, corpus))

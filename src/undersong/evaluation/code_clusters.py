@@ -28,7 +28,7 @@ class CodeClusters(Measure):
         self.clusters, self.sentences, self.starts = clusters, sentences, starts
 
     def __call__(self, subject: Subject) -> Figures:
-        """``code_many_to_one``, ``code_one_to_one``, ``code_v_measure``, ``code_nmi``."""
+        """``cluster_many_to_one``, ``cluster_one_to_one``, ``cluster_v_measure``, ``cluster_nmi``, as a mixture has."""
         subject.need_latent()
         classes = subject.need_labels()
         train = subject.corpus.train
@@ -42,4 +42,4 @@ class CodeClusters(Measure):
         known = subject.split.labels[subject.rows]
         found = means.predict(subject.means.cpu().double().numpy())
         there = np.flatnonzero(known >= 0)
-        return {f"code_{name}": value for name, value in agreement(known[there], found[there]).items()}
+        return {f"cluster_{name}": value for name, value in agreement(known[there], found[there]).items()}

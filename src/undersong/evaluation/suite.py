@@ -13,6 +13,7 @@ from undersong.decoding.search import Search
 from undersong.errors import UserError
 from undersong.evaluation.agreement import Agreement, Imputation
 from undersong.evaluation.classification import Classification, Robustness
+from undersong.evaluation.code_clusters import CodeClusters
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Measure
@@ -42,6 +43,7 @@ SUITE: tuple[Measure, ...] = (
 # The settings of the two papers: an LSTM of 512 as judge, 100,000 samples read; an hour or more on two cores.
 PAPER: tuple[Measure, ...] = (
     *SUITE[:-4],
+    CodeClusters(),
     Classification(sentences=None),
     Robustness(sentences=None),
     Agreement(),

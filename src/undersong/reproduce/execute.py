@@ -143,7 +143,7 @@ def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:
         "figures": str(site.figures(job)),
         "threads": site.threads,
         "flags": flags,
-        "retag": before if job.row.retag else None,
+        "retag": None if job.row.retag is None else {"run": before, "max_words": job.row.retag},
         "recipe": dict(job.row.flags),
         "measures": measures,
         "evaluate": dict(plan.evaluate),

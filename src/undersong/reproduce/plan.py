@@ -31,7 +31,8 @@ class Row:
         seeds: one run each.
         after: a row whose run of the same seed this one starts from; ``{after}`` in a flag stands for its folder, and
             ``{corpus}`` for that of the corpus.
-        retag: train on the tags that the run of ``after`` gives the words of its corpus, instead of the words.
+        retag: if given, train on the tags that the run of ``after`` gives the words of its corpus, instead of on words,
+            and on sentences of at most so many words.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Row:
     seeds: tuple[int, ...]
     after: str | None = None
     once: tuple[str, ...] = ()
-    retag: bool = False
+    retag: int | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _row(name: str, row: dict[str, Any], here: dict[str, Any], scale: dict[str, 
         seeds=seeds[: len(own)] or own,
         after=here.get("after", row.get("after")),
         once=tuple(here.get("once", ())),
-        retag=bool(row.get("retag", False)),
+        retag=here.get("retag", row.get("retag")),
     )
 
 

@@ -30,7 +30,8 @@ def main(path: str) -> int:
     torch.set_num_threads(order["threads"])
     try:
         if order.get("retag"):
-            order["corpus"] = str(retagged(Path(order["retag"]), Path(order["run"]).with_suffix(".corpus")))
+            place = Path(f"{order['run']}.corpus")
+            order["corpus"] = str(retagged(Path(order["retag"]["run"]), place, order["retag"]["max_words"]))
         run_training(order)
         if order["measures"] is not None:
             from undersong.reproduce.judging import judge  # many libraries, which training alone does without
