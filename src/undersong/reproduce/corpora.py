@@ -31,8 +31,8 @@ def corpora(wanted: Mapping[str, Mapping[str, Any]], say: Say) -> dict[str, Path
     Args:
         wanted: by name, arguments of ``prepare``; ``source`` is one of its own, or ``files`` are paths below
             ``$UNDERSONG_DATA``, of which ``every`` n-th line is taken, or ``folder`` is one there, or ``gum`` says
-            which annotation of the GUM archive there. With ``vectors``, arguments of ``undersong vectors``, word vectors are
-            put into the corpus's folder.
+            which annotation of the GUM archive there. With ``vectors``, arguments of ``undersong vectors``, word
+            vectors are put into the corpus's folder.
         say: told what is prepared and what is missing.
     """
     found = {}
