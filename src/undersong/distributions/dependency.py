@@ -5,10 +5,14 @@
 Words are 1..T, 0 is the root. Knows nothing of words or of where the scores come from.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from undersong.distributions.log_heads import LogHeads
+from undersong.distributions.memory import check_length
+from undersong.distributions.moments import by_marginals, differentiable
 from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.split_heads import inside, is_projective
 from undersong.distributions.structured import Parts, Structured
@@ -49,6 +53,7 @@ class Dependency(Structured):
         return inside(semiring, first, later, first.new_zeros(*first.shape[:2], 2, 2), self.lengths)
 
     def _log_partition(self) -> Tensor:
+        check_length(self.event_shape[0], len(self.lengths), self._bytes, self.lengths.device)
         (arcs,) = self.potentials
         if self.multiroot:  # the root is the first position, and the head of all
             root = torch.full_like(arcs[:, 0], -torch.inf).index_fill(1, self.lengths.new_zeros(1), 0.0)
@@ -65,6 +70,13 @@ class Dependency(Structured):
             rest = (~sound).nonzero()[:, 0]
             value = value.index_copy(0, rest, self.replace([arcs[rest].double()], self.lengths[rest]).inside(LOG))
         return value.to(arcs.dtype)
+
+    def _bytes(self, words: int) -> float:
+        """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
+        return len(self.lengths) * words**2 * 8.0 * 20
+
+    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
 
     def score(self, z: Tensor) -> Tensor:
         (arcs,) = self.potentials

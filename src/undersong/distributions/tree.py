@@ -7,13 +7,18 @@ Rules are [N, S, S] for all sentences or one table a sentence; N nonterminals, P
 S = N + P. Knows nothing of words or of probabilities: a row need not sum to one.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from undersong.distributions.scaled_tree import ScaledInside
+from undersong.distributions.memory import check_length
+from undersong.distributions.moments import by_marginals, differentiable
+from undersong.distributions.scaled_tree import Charts, ScaledInside
 from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.structured import Parts, Structured
+from undersong.distributions.tree_sampling import sample_trees
 
 
 class Tree(Structured):
@@ -91,9 +96,10 @@ class Tree(Structured):
         return torch.where(self.lengths >= 2, semiring.sum(whole + root, -1), nothing)
 
     def _log_partition(self) -> Tensor:
-        root, _, emission, _ = self.potentials
+        emission = self.potentials[2]
         if emission.shape[1] < 2:
             return self.inside(LOG)
+        check_length(emission.shape[1], len(self.lengths), self._bytes, emission.device)
         value, sound = self._scaled()
         if not sound.all():
             rest = (~sound).nonzero()[:, 0]
@@ -109,6 +115,30 @@ class Tree(Structured):
         """log Z float64 [B] by matrix products, and whether it is sound [B]."""
         root, binary, emission, span = self.potentials
         return ScaledInside.apply(root.expand(len(emission), -1), binary, emission, self.lengths, span)
+
+    def _bytes(self, words: int) -> float:
+        """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
+        binary, emission = self.potentials[1:3]
+        n, (batch, _, p) = self.nonterminals, emission.shape
+        charts = batch * (12.0 * words**2 * n + words**3 / 6 + 10 * words * n**2 + 3 * words * n * p)
+        return emission.element_size() * (charts + 3 * binary.numel())
+
+    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
+
+    def _sample(self, n: int) -> Tensor:
+        if self.potentials[2].shape[1] < 2:
+            return super()._sample(n)
+        wide = self.wide
+        root, binary, emission, span = wide.potentials
+        charts = Charts(root.expand(len(emission), -1), binary, emission, self.lengths, span)
+        charts.inside()
+        charts.outside()
+        z = sample_trees(charts, n)
+        if not charts.sound.all():
+            for row in (~charts.sound).nonzero()[:, 0].split(1):
+                z[:, row] = super(Tree, self._only(row))._sample(n)
+        return z
 
     def _only(self, rows: Tensor) -> "Tree":
         """The distributions of some sentences, in float64."""

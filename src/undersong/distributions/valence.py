@@ -7,10 +7,14 @@ v is 0 for the first child on that side and 1 for later ones; v' is 0 where h to
 r hangs on the root (Klein and Manning 2004). Knows nothing of words, tags or probabilities.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from undersong.distributions.log_heads import LogHeads
+from undersong.distributions.memory import check_length
+from undersong.distributions.moments import by_marginals, differentiable
 from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.split_heads import inside, is_projective
 from undersong.distributions.structured import Parts, Structured
@@ -61,6 +65,7 @@ class Valence(Structured):
         return inside(semiring, *self._arcs(), self.lengths)
 
     def _log_partition(self) -> Tensor:
+        check_length(self.event_shape[0], len(self.lengths), self._bytes, self.lengths.device)
         root = self.potentials[0]
         first, later, stop = self._arcs()
         value, sound = LogHeads.apply(root, first[:, 1:, 1:], later[:, 1:, 1:], stop[:, 1:], self.lengths)
@@ -69,6 +74,13 @@ class Valence(Structured):
             again = self.replace([p[rest].double() for p in self.potentials], self.lengths[rest])
             value = value.index_copy(0, rest, again.inside(LOG))
         return value.to(root.dtype)
+
+    def _bytes(self, words: int) -> float:
+        """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
+        return len(self.lengths) * words**2 * 8.0 * 36
+
+    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
 
     def score(self, z: Tensor) -> Tensor:
         first, later, stop = self._arcs()

@@ -1,0 +1,64 @@
+"""How long a sentence memory allows, asked before anything is allocated.
+
+Knows nothing of what the memory is for.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from undersong.errors import UserError
+
+SMALL = 2**28  # what needs fewer bytes than this is not worth asking the system
+
+
+def check_length(words: int, sentences: int, needed: Callable[[int], float], device: torch.device) -> None:
+    """Raises where sentences of ``words`` words would need more bytes than ``device`` has free.
+
+    Args:
+        words: of the longest sentence.
+        sentences: in the batch.
+        needed: bytes for a batch whose longest sentence has this many words; rising.
+        device: where.
+
+    Raises:
+        UserError: says how long a sentence may be.
+
+    >>> check_length(10**6, 32, lambda words: 1e6 * words**2, torch.device("cpu"))
+    Traceback (most recent call last):
+    ...
+    undersong.errors.UserError: A batch of 32 sentences of up to 1000000 words needs 1000000000.0 GB ...
+    """
+    bytes_needed = needed(words)
+    if bytes_needed < SMALL:
+        return
+    free = available(device)
+    if bytes_needed <= free:
+        return
+    low, high = 0, words
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if needed(middle) <= free else (low, middle)
+    raise UserError(
+        f"A batch of {sentences} sentences of up to {words} words needs {bytes_needed / 1e9:.1f} GB of memory and "
+        f"{free / 1e9:.1f} GB are free: leave out sentences of more than {low} words, or take fewer at once."
+    )
+
+
+def available(device: torch.device) -> int:
+    """Bytes free on ``device``; on a CPU those the system would give without swapping, unlimited if it does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free = 2**62
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable"):
+                free = int(line.split()[1]) * 1024
+        group = Path("/sys/fs/cgroup")
+        limit = (group / "memory.max").read_text().strip()
+        if limit != "max":
+            free = min(free, int(limit) - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return free
