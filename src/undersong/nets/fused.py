@@ -53,14 +53,16 @@ class _Pass:
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
         self.hidden, self.weight, self.bias, self.targets, self.dtype = hidden, weight, bias, targets, dtype
-        self.rows = max(1, min(len(targets), _CHUNK // (weight.shape[0] * dtype.itemsize)))
-        self.uses = -(-len(targets) // self.rows)
+        most = max(1, _CHUNK // (weight.shape[0] * dtype.itemsize))
+        self.uses = -(-len(targets) // most)
+        even = -(-len(targets) // max(1, self.uses))  # a short last chunk would cost nearly as much as a whole one
+        self.rows = min(most, -(-even // 16) * 16)  # kernels come in blocks of 16 rows
         self.to_logits = Matrix(weight, dtype, self.rows, self.uses)
         self.short_bias = bias.to(dtype)
 
     def chunks(self) -> Iterator[tuple[slice, Tensor]]:
         """Slices of rows and their logits [n, V]."""
-        for first in range(0, len(self.targets), self.rows):
+        for first in range(0, len(self.targets), max(1, self.rows)):
             rows = slice(first, first + self.rows)
             yield rows, self.to_logits(self.hidden[rows].to(self.dtype), self.short_bias)
 
@@ -89,12 +91,14 @@ class _Pass:
         in_hidden = torch.empty_like(self.hidden) if of_hidden else None
         in_weight = in_bias = part = None
         if upstream is not None:
-            in_weight, in_bias = torch.zeros_like(self.weight), torch.zeros_like(self.bias)
-            part = torch.empty_like(self.weight, dtype=self.dtype) if self.dtype != in_weight.dtype else None
+            in_bias = torch.zeros_like(self.bias)
+            part = torch.empty_like(self.weight, dtype=self.dtype) if self.dtype != in_bias.dtype else None
+            overwritten = part is None and len(self.targets) > 0
+            in_weight = torch.empty_like(self.weight) if overwritten else torch.zeros_like(self.weight)
         back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
         for rows, logits in self.chunks():
             top = logits.amax(-1).to(lse.dtype)
-            p = logits.softmax(-1)  # [n, V]
+            p = torch.softmax(logits, -1, out=logits)  # [n, V], in place: a second chunk would not stay in cache
             # The largest probability is 1 / sum exp(logits - top), and never underflows.
             lse[rows] = top - p.amax(-1).to(lse.dtype).log()
             if in_hidden is not None and back is not None:
@@ -103,7 +107,7 @@ class _Pass:
                 factor = -upstream[rows]
                 shares = (self.hidden[rows] * factor[:, None]).to(self.dtype)
                 if part is None:
-                    in_weight.addmm_(p.t(), shares)
+                    torch.addmm(in_weight, p.t(), shares, beta=int(rows.start > 0), out=in_weight)
                 else:  # a product in bf16 is rounded once a chunk; their sum is fp32
                     in_weight += torch.mm(p.t(), shares, out=part)
                 in_bias += torch.mm(factor[None].to(self.dtype), p)[0]

@@ -1,8 +1,9 @@
 """Matrix products by the fastest kernel that the machine has for them: left @ matrix.T.
 
 oneDNN's products beat BLAS by a tenth or more in fp32 on x86 (measured: AMD Zen 4), more so for the thin matrices of a
-recurrent step and where the matrix is laid out once for many products. They are reached through torch's own operators,
-which other processors and builds may lack: then it is ``torch.nn.functional.linear``.
+recurrent step and where the matrix is laid out once for many products; for few, laying it out costs more than it saves,
+in memory touched for the first time above all. They are reached through torch's own operators, which other processors
+and builds may lack: then it is ``torch.nn.functional.linear``.
 
 Knows nothing of what is multiplied, nor of gradients.
 """
@@ -12,8 +13,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-# Products from which on laying the matrix out costs less than it saves, as it lies and transposed (measured, Zen 4).
-_WORTH_IT = {torch.float32: (7, 3), torch.bfloat16: (2, 5)}
+# From where on laying the matrix out costs less than it saves (measured, Zen 4): rows multiplied in all, in fp32;
+# products made, in bf16, as the matrix lies and transposed.
+_ROWS_IN_FP32 = 2500
+_PRODUCTS_IN_BF16 = (2, 5)
 
 
 class Matrix:
@@ -32,8 +35,9 @@ class Matrix:
     def __init__(self, matrix: Tensor, dtype: torch.dtype, rows: int, uses: int) -> None:
         self._matrix = matrix.detach().to(dtype)
         straight = matrix.is_contiguous()
-        laid_out = dtype in _WORTH_IT and uses >= _WORTH_IT[dtype][0 if straight else 1]
-        self._fast = (laid_out or straight) and _onednn(matrix.device.type, dtype)
+        laid_out = dtype == torch.float32 and rows * uses >= _ROWS_IN_FP32
+        laid_out |= dtype == torch.bfloat16 and uses >= _PRODUCTS_IN_BF16[0 if straight else 1]
+        self._fast = (laid_out or straight or dtype == torch.float32) and _onednn(matrix.device.type, dtype)
         if self._fast and laid_out:
             self._matrix = torch.ops.mkldnn._reorder_linear_weight(self._matrix, rows)
 
@@ -42,12 +46,6 @@ class Matrix:
         if self._fast:
             return torch.ops.mkldnn._linear_pointwise(left, self._matrix, bias, "none", [], "")
         return torch.nn.functional.linear(left, self._matrix, bias)
-
-    def plus(self, left: Tensor, other: Tensor) -> Tensor:
-        """left [N, K] @ matrix.T + other [N, M]."""
-        if self._fast:
-            return torch.ops.mkldnn._linear_pointwise.binary(left, other, self._matrix, None, "add")
-        return torch.addmm(other, left, self._matrix.t())
 
 
 @cache
@@ -62,6 +60,8 @@ def _onednn(device: str, dtype: torch.dtype) -> bool:
         sample = torch.eye(16, dtype=dtype)
         packed = operators._reorder_linear_weight(sample, 16)
         whole = operators._linear_pointwise(sample, packed, sample[0], "none", [], "")
-        return torch.equal(operators._linear_pointwise.binary(sample, whole, packed, None, "add"), sample + whole)
+        other = torch.arange(256).view(16, 16).to(dtype)
+        turned = operators._linear_pointwise(sample, other.t(), None, "none", [], "")
+        return torch.equal(whole, sample + sample[0]) and torch.equal(turned, other)
     except (AttributeError, RuntimeError):
         return False

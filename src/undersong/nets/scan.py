@@ -90,7 +90,7 @@ def _read(
         spread.copy_(read[t]) if fixed is None else torch.add(read[t], fixed.view_as(spread), out=spread)
         if t or h is not None:
             before = hidden[t].to(dtype)
-            gates = recur.plus(before, gates) if dtype == kept else gates.add_(recur(before))
+            gates += recur(before)
         _squash(gates, width)
         i, f, o, g = gates.view(rows, 4, width).unbind(1)
         after = torch.mul(f, cell).addcmul_(i, g)
