@@ -52,14 +52,19 @@ def pictures(plan: Plan, measured: Measured) -> Iterator[Drawn]:
         if any(value is not None for line in lines for value in line.y):
             caption = f"{label}, on held-out sentences while training; the first seed of each row."
             yield Drawn(f"training-{key}", caption, partial(over_training, lines, "step", label))
-    points = [
-        Point(row.label, float(np.mean(rate)), float(np.mean(distortion)))
-        for row in rows
-        if (rate := measured.values(row.name, "kl")) and (distortion := measured.values(row.name, "reconstruction"))
-    ]
-    if points:
-        caption = "Rate and distortion on the test split, means over seeds; on a grey line the ELBO is the same."
-        yield Drawn("rate-distortion", caption, partial(rate_distortion, points))
+    for corpus in dict.fromkeys(row.corpus for row in plan.rows):
+        points = [
+            Point(row.label, float(np.mean(rate)), float(np.mean(distortion)))
+            for row in plan.rows
+            if row.corpus == corpus
+            and (rate := measured.values(row.name, "kl"))
+            and (distortion := measured.values(row.name, "reconstruction"))
+        ]
+        if len(points) > 1:
+            name = "rate-distortion" if corpus == plan.main else f"rate-distortion-{corpus}"
+            where = f"Rate and distortion on the test split of {corpus}, means over seeds"
+            caption = f"{where}; on a grey line the ELBO is the same."
+            yield Drawn(name, caption, partial(rate_distortion, points))
     if measured.runs is not None and plan.paper == "igp":
         yield from _shapes(plan, measured, measured.runs)
 
