@@ -3,9 +3,10 @@
     Z = sum over r of e^root(r) F_left(0, r) F_right(r, size - 1)
 
 Scores are divided by the largest of each child and of each side's stops, so that every factor is at most 1, and the
-products are taken in float64. *Sound* is a sentence none of whose values is below ``SMALL`` = 2^-500, but for those
-that are exactly 0 because nothing is allowed, which a second pass over what is allowed tells. A product of two such
-values is above the smallest normal number, 2^-1022, so nothing underflowed. The caller computes the others in log space.
+products are taken in float64. Where no value is below ``SMALL`` = 2^-500, no product of two underflows, and nothing is
+lost. Else smaller values, zeros included, are raised to ``SMALL``: an upper bound of every value, hence of Z, and all
+terms being nonnegative, the share of Z that was added is at most the sum of the raised values' posteriors. Where that
+share is above ``LOST`` a sentence is not *sound*, and the caller computes it in log space.
 
 Knows nothing of words or of what the scores mean.
 """
@@ -19,8 +20,7 @@ from torch.autograd.function import once_differentiable
 from undersong.distributions.scaled_heads import ByArc, ByValence, Heads
 
 SMALL = 2.0**-500
-# Derivatives by values that are 0 grow with the number of trees, up to 6.75^n: times 1 / SMALL they must be < 2^1023.
-ZEROS_UP_TO = 180
+LOST = 1e-12
 
 
 def _finite(x: Tensor) -> Tensor:
@@ -64,41 +64,41 @@ class LogHeads(torch.autograd.Function):
             most = _finite(ends.amax(1))
             ends = ends - most[:, None]
             scale = scale + most.sum((0, 1))
-        heads = _heads([torch.where(pair, (a - top).exp(), 1.0) for a in arcs], None if ends is None else ends.exp())
-        heads.inside()
-        chart = heads.chart
-        sound = chart[: heads.checked].view(-1, batch).amin(0) >= SMALL
-        if n <= ZEROS_UP_TO and not sound.all():
-            allowed = [((a > -torch.inf) | ~pair).double() for a in arcs]
-            support = _heads(allowed, None if ends is None else (ends > -torch.inf).double())
-            support.inside()
-            fine = (chart >= SMALL) | (support.chart == 0)
-            sound = fine[: heads.checked].view(-1, batch).all(0)
+        both = [_both(torch.where(pair, (a - top).exp(), 1.0)) for a in arcs]
+        heads: Heads = ByArc(both[0]) if ends is None else ByValence(both[0], both[1], ends.exp().contiguous())
+        heads.inside(0.0)
+        checked = heads.chart[: heads.checked].view(-1, batch)
+        sound = checked.amin(0) >= SMALL
+        ctx.heads, ctx.sizes, ctx.dtype, ctx.up = heads, sizes, root.dtype, None
+        raised = not bool(sound.all())
+        if raised:
+            heads.inside(SMALL)
         left, right = heads.done
-        ways = chart[right][:, sizes - 1, torch.arange(batch, device=root.device)]  # [n, B], by root
-        log_ways = torch.where(here, root.t().double() - top, -torch.inf) + (chart[left, 0].log() + ways.log())
+        ctx.ways = heads.chart[right][:, sizes - 1, torch.arange(batch, device=root.device)]  # [n, B], by root
+        log_ways = torch.where(here, root.t().double() - top, -torch.inf) + (
+            heads.chart[left, 0].log() + ctx.ways.log()
+        )
         log_z = log_ways.logsumexp(0)
-        sound = sound & (log_z < torch.inf)  # false for NaN as well
         ctx.root = torch.where(log_z > -torch.inf, (log_ways - log_z).exp(), 0.0)  # posterior [n, B]
-        ctx.heads, ctx.ways, ctx.sound, ctx.sizes, ctx.dtype = heads, ways, sound, sizes, root.dtype
-        ctx.mark_non_differentiable(sound)
-        return log_z + scale, sound
+        if raised:
+            ctx.up = _outside(ctx, ctx.root)
+            posterior = ctx.up[: heads.checked].view(-1, batch) * (checked <= SMALL)
+            sound = (posterior * checked).sum(0) < LOST
+        ctx.sound = sound & (log_z < torch.inf)  # false for NaN as well
+        ctx.mark_non_differentiable(ctx.sound)
+        return log_z + scale, ctx.sound
 
     @staticmethod
     @once_differentiable  # type: ignore[misc]
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         heads: Heads = ctx.heads
-        chart, (left, right) = heads.chart, heads.done
+        chart = heads.chart
         root = ctx.root * grad
-        up = torch.zeros_like(chart)
-        sentence = torch.arange(len(ctx.sizes), device=chart.device)
-        up[left, 0] = torch.where(chart[left, 0] > 0, root / chart[left, 0], 0.0)
-        up[right, :, ctx.sizes - 1, sentence] = torch.where(ctx.ways > 0, root / ctx.ways, 0.0)
-        heads.outside(up)
+        up = _outside(ctx, root) if ctx.up is None else ctx.up * grad
         stop, later = None, None
         if isinstance(heads, ByArc):
             span = slice(heads.LEFT_ARC, heads.RIGHT_ARC + 1)
-            first = _to_arcs(up[span] * chart[span])
+            first = _to_arcs(torch.where(heads.arcs > 0, up[span] * chart[span], 0.0))
         else:
             assert isinstance(heads, ByValence)
             arcs = up[heads.LEFT_ARC :: heads.RIGHT_ARC - heads.LEFT_ARC][:2]
@@ -111,13 +111,20 @@ class LogHeads(torch.autograd.Function):
             none = torch.stack([each.diagonal(0, 0, 1).t() for each in ends], 1)  # [n, 2, B]
             some = torch.stack([ends[0].sum(0), ends[1].sum(1)], 1) - none
             stop = torch.stack([none, some], 2).permute(3, 0, 1, 2)  # [B, n, 2, 2]
+            stop = torch.where(heads.stop.permute(3, 2, 0, 1) > 0, stop, 0.0)
         found = [root.t(), first, later, stop]
         sound = ctx.sound
         zeroed = [g if g is None else torch.where(sound.view(-1, *[1] * (g.dim() - 1)), g, 0.0) for g in found]
         return (*(g if g is None else g.to(ctx.dtype) for g in zeroed), None)
 
 
-def _heads(arcs: list[Tensor], ends: Tensor | None) -> Heads:
-    """The chart of these weights, [n, n, B] each and [2, 2, n, B]."""
-    both = [_both(a) for a in arcs]
-    return ByArc(both[0]) if ends is None else ByValence(both[0], both[1], ends.contiguous())
+def _outside(ctx: Any, root: Tensor) -> Tensor:
+    """Derivatives by all values of the chart, from the roots' posteriors [n, B]."""
+    heads: Heads = ctx.heads
+    left, right = heads.done
+    up = torch.zeros_like(heads.chart)
+    up[left, 0] = torch.where(heads.chart[left, 0] > 0, root / heads.chart[left, 0], 0.0)
+    sentence = torch.arange(len(ctx.sizes), device=up.device)
+    up[right, :, ctx.sizes - 1, sentence] = torch.where(ctx.ways > 0, root / ctx.ways, 0.0)
+    heads.outside(up)
+    return up

@@ -51,8 +51,8 @@ class Heads(ABC):
     checked: int  # planes, from the first, in which a small value means an underflow
 
     @abstractmethod
-    def inside(self) -> None:
-        """Fills the chart."""
+    def inside(self, least: float) -> None:
+        """Fills the chart, with values raised to ``least``."""
 
     @abstractmethod
     def outside(self, up: Tensor) -> None:
@@ -97,12 +97,16 @@ class ByArc(Heads):
             for w in range(1, n)
         ]
 
-    def inside(self) -> None:
+    def inside(self, least: float) -> None:
         at, weights = self.chart.as_strided, self.arcs.as_strided
         for v in self.views:
             joined = (at(*v.open) * at(*v.below)).sum(0)
-            torch.mul(joined, weights(*v.weights), out=at(*v.arcs))
-            torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.done))
+            arcs = torch.mul(joined, weights(*v.weights), out=at(*v.arcs))
+            if least:
+                arcs.clamp_(min=least)
+            done = torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.done))
+            if least:
+                done.clamp_(min=least)
 
     def outside(self, up: Tensor) -> None:
         at, weights, over = self.chart.as_strided, self.arcs.as_strided, up.as_strided
@@ -175,18 +179,24 @@ class ByValence(Heads):
             for w in range(1, n)
         ]
 
-    def inside(self) -> None:
+    def inside(self, least: float) -> None:
         at, first, later = self.chart.as_strided, self.first.as_strided, self.later.as_strided
         for plane, none in zip(self.done, self.stop[:, 0], strict=True):
-            self.chart[plane].diagonal(0, 0, 1).copy_(none.t())
+            self.chart[plane].diagonal(0, 0, 1).copy_(none.t().clamp(min=least))
         for v in self.views:
             # One word has no later child within itself: an empty sum, 0.
             more = torch.sum(at(*v.open) * at(*v.below), 1, out=at(*v.more))
             torch.mul(more, later(*v.weights), out=at(*v.arcs))
             at(*v.left_arcs).addcmul_(at(*v.near_left)[0], first(*v.left_weights))
             at(*v.right_arcs).addcmul_(at(*v.near_right)[0], first(*v.right_weights))
-            done = torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.opened))
-            torch.mul(done, self.stop.as_strided(*v.stop), out=at(*v.done))
+            if least:
+                at(*v.arcs).clamp_(min=least)
+            opened = torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.opened))
+            if least:
+                opened.clamp_(min=least)
+            done = torch.mul(opened, self.stop.as_strided(*v.stop), out=at(*v.done))
+            if least:
+                done.clamp_(min=least)
 
     def outside(self, up: Tensor) -> None:
         at, first, later, over = self.chart.as_strided, self.first.as_strided, self.later.as_strided, up.as_strided
