@@ -140,7 +140,7 @@ def test_with_every_label_given_it_is_naive_bayes(smoothing: float) -> None:
 def planted(seed: int, clusters: int, clear: float) -> MixtureOfUnigrams:
     """A mixture whose clusters prefer different words, the more so the clearer."""
     torch.manual_seed(seed)
-    model = MixtureOfUnigrams(34, clusters)
+    model = MixtureOfUnigrams(34, clusters, smoothing=0.0)
     model.words.maximise(torch.distributions.Dirichlet(torch.full((34,), 1 / clear)).sample((clusters,)).T)
     model.weights.maximise(torch.ones(clusters) + torch.arange(clusters) / clusters)
     return model

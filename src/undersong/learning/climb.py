@@ -67,7 +67,10 @@ class Climb:
         self.seen = self.seen.to(bound.device) + (~out).sum()
         self.impossible = self.impossible.to(bound.device) + out.sum()
         for name, count in counts.items():
-            self.counts[name] = self.counts[name] + count if name in self.counts else count.double()
+            if name in self.counts:
+                self.counts[name].add_(count)
+            else:
+                self.counts[name] = count.to(torch.float64, copy=True)
 
     def maximise(self, model: Counted, tolerance: float) -> None:
         """The M-step, in a model that holds these parameters; a fall of the objective is undone, and ends the climb."""

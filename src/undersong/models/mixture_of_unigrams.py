@@ -35,11 +35,14 @@ class MixtureOfUnigrams(Configurable, Tabular, Mixture):
 
     event = BAG
 
-    def __init__(self, vocab: int, latent: int = 10, smoothing: float = 0.01):
+    def __init__(self, vocab: int, latent: int = 10, smoothing: float = 0.1):
         super().__init__()
         self.vocab, self.latent = vocab, clusters(latent)
         self.weights = Table(latent, smoothing=smoothing)
         self.words = WordTable(vocab, latent, smoothing=smoothing)
+        with torch.no_grad():  # nearly alike at the start: far apart, clusters would be chosen by chance
+            self.weights.logits.zero_()
+            self.words.logits.mul_(0.1)
 
     def log_weights(self, x: Batch | None = None) -> Tensor:
         """log mu: [K], nats."""
