@@ -64,7 +64,17 @@ _ROOMS = {
     ],
     "undersong.estimators": ["Estimator", "Marginal", "Pathwise"],
     "undersong.inference": ["Amortized", "Exact", "Inference", "Observed"],
-    "undersong.learning": ["EM", "GeneralizedEM", "Gradient", "Learner", "Run", "StepwiseEM", "System", "ViterbiEM", "train"],
+    "undersong.learning": [
+        "EM",
+        "GeneralizedEM",
+        "Gradient",
+        "Learner",
+        "Run",
+        "StepwiseEM",
+        "System",
+        "ViterbiEM",
+        "train",
+    ],
     "undersong.evaluation": ["evaluate"],
     "undersong.data.vectors": ["write_vectors"],
     "undersong.decoding": [
