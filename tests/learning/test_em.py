@@ -264,7 +264,7 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
     first, second = random_batches(count=2)
     torch.manual_seed(2)
     model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
-    learner = StepwiseEM(system_of(model), alpha=0.7)
+    learner = StepwiseEM(system_of(model), alpha=0.7, wait=0)
     found = []
     for step, x in enumerate((first, second)):
         with model.counting():
@@ -274,6 +274,20 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
     mean = ((1 - two) * one * found[0] + two * found[1]) / ((1 - two) * one + two)
     expected = 24 * mean + 0.3
     torch.testing.assert_close(model.words().exp(), expected / expected.sum(0))
+
+
+def test_stepwise_em_waits_for_an_epoch() -> None:
+    batches = random_batches()
+    model = MixtureOfUnigrams(VOCAB, 3)
+    learner, before = StepwiseEM(system_of(model)), model.words().detach()
+    for step, x in enumerate(batches):
+        learner.step(x, step)
+        assert torch.equal(model.words(), before)
+    learner.end_epoch()
+    after = model.words().detach()
+    assert not torch.equal(after, before)
+    learner.step(batches[0], 3)
+    assert not torch.equal(model.words(), after)
 
 
 def test_stepwise_em_learns() -> None:
@@ -309,4 +323,6 @@ def test_what_cannot_be_counted_is_refused() -> None:
         EM(system_of(MixtureOfUnigrams(VOCAB)), restarts=0)
     with pytest.raises(UserError, match="alpha"):
         StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), alpha=2.0)
+    with pytest.raises(UserError, match="wait"):
+        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), wait=-1)
     assert isinstance(MixtureOfUnigrams(VOCAB).weights, Table)

@@ -22,6 +22,9 @@ from undersong.learning.system import System
 class StepwiseEM(Learner):
     """Online EM.
 
+    The first M-step waits for the first epoch's end: from a few batches a mixture makes a few clusters, and the others
+    never come back (on dbpedia14, 3 to 7 of 14 are left).
+
     Give the model some smoothing: a word that the first batches do not hold is impossible otherwise. Sentences without
     a possible z are left out; ``impossible`` is their share.
 
@@ -29,15 +32,19 @@ class StepwiseEM(Learner):
         system: what learns; its model is ``Counted``.
         alpha: how fast old counts are forgotten more slowly. Above 0.5 and up to 1 the steps die out as stochastic
             approximation asks; smaller values forget faster; 0 keeps nothing but the last batch.
+        wait: steps before the first M-step; by default those of the first epoch.
 
     Raises:
-        UserError: the model cannot be counted, or alpha is not from 0 to 1.
+        UserError: the model cannot be counted, alpha is not from 0 to 1, or wait is negative.
     """
 
-    def __init__(self, system: System, alpha: float = 0.7):
+    def __init__(self, system: System, alpha: float = 0.7, wait: int | None = None):
         super().__init__(system)
         if not 0 <= alpha <= 1:
             raise UserError(f"StepwiseEM's alpha of {alpha:g}: give a number from 0 to 1, better above 0.5.")
+        if wait is not None and wait < 0:
+            raise UserError(f"StepwiseEM cannot wait {wait} steps: give 0 or more, or null for one epoch.")
+        self.wait = wait
         self.model = counted_model(system, "StepwiseEM")
         self.alpha = alpha
         self.counts: dict[str, Tensor] = {}
@@ -58,12 +65,14 @@ class StepwiseEM(Learner):
         for name, count in counts.items():
             new = eta * count.double() / each
             self.counts[name] = (1 - eta) * self.counts[name] + new if name in self.counts else new
-        scale = self.sentences / self.weight
-        self.model.maximise({name: scale * count for name, count in self.counts.items()})
+        if self.whole or (self.wait is not None and step >= self.wait):
+            self._maximise()
         return {"loss": mean_loss(bound), "impossible": out.double().mean()}
 
     def end_epoch(self) -> Metrics:
         """Every sentence was seen: their number is known from now on."""
+        if not self.whole:
+            self._maximise()
         self.whole = True
         return {}
 
@@ -77,3 +86,7 @@ class StepwiseEM(Learner):
         weight, sentences, whole = state["numbers"].cpu().tolist()
         self.weight, self.sentences, self.whole = weight, int(sentences), bool(whole)
         self.counts = {name.removeprefix("count:"): t for name, t in state.items() if name != "numbers"}
+
+    def _maximise(self) -> None:
+        scale = self.sentences / self.weight
+        self.model.maximise({name: scale * count for name, count in self.counts.items()})
