@@ -142,9 +142,22 @@ def test_heads_that_make_no_tree_are_set_aside_with_a_warning(bad):
     )  # the model's own zero, not the annotation's
 
 
-def test_the_harmonic_start_is_its_formula():
+def test_in_the_harmonic_start_every_word_has_one_head():
     x = Batch.of([[5, 6, 4], [6]])
     found = harmonic(x, constant=2.0)
+    each = found.attach.sum(-1)
+    third, fourth = 1 / 3, 1 / 4  # 1 / (2 + distance)
+    near, far = 2 / 3 * third / (third + fourth), 2 / 3 * fourth / (third + fourth)
+    expected = [[[0, 1 / 3, far], [near, 0, near], [far, 1 / 3, 0]], [[0.0] * 3] * 3]
+    torch.testing.assert_close(each, torch.tensor(expected).double())
+    torch.testing.assert_close(each.sum(1) + found.root, x.mask[:, 1:].double())
+    torch.testing.assert_close(found.attach[..., 0].sum(-1)[0, 0], found.decide[0, 0, 1, 0, 1])  # first children
+    torch.testing.assert_close(found.attach[..., 1].sum(-1)[0, 0], found.decide[0, 0, 1, 1, 1])  # later ones
+
+
+def test_the_harmonic_start_is_the_papers_formula_per_head():
+    x = Batch.of([[5, 6, 4], [6]])
+    found = harmonic(x, constant=2.0, per_head=True)
     torch.testing.assert_close(found.root, torch.tensor([[1 / 3, 1 / 3, 1 / 3], [1, 0, 0]]).double())
     each = found.attach.sum(-1)
     third, fourth = 1 / 3, 1 / 4  # 1 / (2 + distance)

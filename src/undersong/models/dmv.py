@@ -23,16 +23,24 @@ class DMV(Dependencies, Tabular):
             training has not seen together is impossible.
         child_valence: whether the choice of a child also depends on whether it is the first on its side.
         harmonic: the constant in the harmonic start of EM; None to start from random tables (for restarts).
+        per_head: which of two harmonic starts; see ``models.harmonic``.
 
     >>> model = DMV(9)
     >>> model.posterior(Batch.of([[5, 6, 7], [8]])).mode.shape
     torch.Size([2, 3])
     """
 
-    def __init__(self, vocab: int, smoothing: float = 0.1, child_valence: bool = False, harmonic: float | None = 1.0):
+    def __init__(
+        self,
+        vocab: int,
+        smoothing: float = 0.1,
+        child_valence: bool = False,
+        harmonic: float | None = 1.0,
+        per_head: bool = False,
+    ):
         super().__init__(vocab)
         check_constant(harmonic)
-        self.harmonic, self.valences = harmonic, 2 if child_valence else 1
+        self.harmonic, self.per_head, self.valences = harmonic, per_head, 2 if child_valence else 1
         self.root = Table(vocab, smoothing=smoothing)
         self.attach = Table(vocab, 2, self.valences, vocab, smoothing=smoothing)
         self.decide = Table(vocab, 2, 2, 2, smoothing=smoothing)
@@ -43,4 +51,6 @@ class DMV(Dependencies, Tabular):
 
     def begin(self, x: Batch) -> Counts | None:
         """Expected counts of the harmonic start, by table."""
-        return None if self.harmonic is None else harmonic_counts(x, self.harmonic, self.vocab, self.valences)
+        if self.harmonic is None:
+            return None
+        return harmonic_counts(x, self.harmonic, self.per_head, self.vocab, self.valences)

@@ -104,4 +104,4 @@ class NeuralDMV(Dependencies):
 
     def begin(self, x: Batch) -> Counts | None:
         """Expected counts of the harmonic start."""
-        return None if self.harmonic is None else harmonic_counts(x, self.harmonic, self.vocab, 2)
+        return None if self.harmonic is None else harmonic_counts(x, self.harmonic, False, self.vocab, 2)
