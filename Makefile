@@ -14,10 +14,12 @@ PYTHON ?=
 TORCH_INDEX ?=
 WORKERS ?= 2
 ARGS =
-BENCHMARKS = train_sentence_vae importance_sampling beam_search scaling prepare
-# What only some benchmarks measure when asked: held-out ELBO in both precisions, memory at ten times the lines.
+BENCHMARKS = train_sentence_vae importance_sampling beam_search scaling prepare hmm_em
+# What only some benchmarks measure when asked: held-out ELBO in both precisions, memory at ten times the lines,
+# the cost of a word in corpora of three sizes.
 BENCH_train_sentence_vae = --elbo
 BENCH_prepare = --large
+BENCH_hmm_em = --scaling
 
 # Each test process has one thread: WORKERS processes of many threads would fight for the cores.
 # pyproject.toml makes pytest terse for people; here its closing line is written out for machines.

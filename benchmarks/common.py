@@ -95,4 +95,5 @@ def show(result: Mapping[str, Any], as_json: bool) -> None:
         print(json.dumps(result))
         return
     for key, value in result.items():
-        print(f"{key:32s} {value:.3f}" if isinstance(value, float) else f"{key:32s} {value}")
+        small = isinstance(value, float) and 0 < abs(value) < 0.001
+        print(f"{key:32s} {value:{'.1e' if small else '.3f'}}" if isinstance(value, float) else f"{key:32s} {value}")
