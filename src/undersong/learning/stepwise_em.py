@@ -55,7 +55,8 @@ class StepwiseEM(Learner):
     def step(self, x: Batch, step: int) -> Metrics:
         """E-step of one batch, then the M-step."""
         bound, counts = expected(self.system, x, step)
-        guess = self.model.begin(x) if step == 0 else None
+        waiting = not self.whole and (self.wait is None or step < self.wait)
+        guess = self.model.begin(x) if waiting or step == 0 else None
         counts = counts if guess is None else guess
         out = bound.isneginf()
         self.sentences += 0 if self.whole else len(x)
@@ -65,7 +66,7 @@ class StepwiseEM(Learner):
         for name, count in counts.items():
             new = eta * count.double() / each
             self.counts[name] = (1 - eta) * self.counts[name] + new if name in self.counts else new
-        if self.whole or (self.wait is not None and step >= self.wait):
+        if not waiting:
             self._maximise()
         return {"loss": mean_loss(bound), "impossible": out.double().mean()}
 
