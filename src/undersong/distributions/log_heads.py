@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from undersong.distributions.first_order import first_order
 from undersong.distributions.scaled_heads import ByArc, ByValence, Heads
 
 SMALL = 2.0**-500
@@ -89,7 +89,7 @@ class LogHeads(torch.autograd.Function):
         return log_z + scale, ctx.sound
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @first_order
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         heads: Heads = ctx.heads
         chart = heads.chart

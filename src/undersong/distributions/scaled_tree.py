@@ -6,16 +6,16 @@ The inside value of nonterminal A over the words i..j is
 
 (Baker 1979; Lari and Young 1990), and log Z is its log sum over roots at the whole sentence. Spans of a width are
 computed at once, for the whole batch. S x S is split into four blocks: a preterminal covers one word only, so words
-are multiplied into the rules once (``left``, ``right``), and only nonterminal pairs are summed over splits, as one batched
-product [N, splits] x [splits, N], then times the rules. The outside pass walks back over the same products and gives
-every posterior; expected rule counts are sums of products of its values with the inside ones.
+are multiplied into the rules once (``left``, ``right``), and only nonterminal pairs are summed over splits, as one
+batched product [N, splits] x [splits, N], then times the rules. The outside pass walks back over the same products and
+gives every posterior; expected rule counts are sums of products of its values with the inside ones.
 
-*Scale.* Values of a span are kept divided by their largest one, its logarithm (float64) beside them; rows of rules and words'
-emissions likewise. What underflows is bounded, not guessed: a sum of c terms, each a product of factors <= 1,
-loses at most c times the smallest normal number, so adding ``floor`` >= that to every sum gives an upper bound of every
-inside value, hence of Z; and the share of Z that the added amounts make up is at most the sum over spans and symbols of
-posterior x (added / value), all terms being nonnegative. A sentence is ``sound`` where that share is below the
-precision asked for: then log Z and every posterior are right to that precision. The caller computes the others otherwise.
+*Scale.* Values of a span are kept divided by their largest one, its logarithm (float64) beside them; rows of rules and
+words' emissions likewise. What underflows is bounded, not guessed: a sum of c terms, each a product of factors <= 1,
+loses at most c times the smallest normal number, so adding ``floor`` >= that to every sum gives an upper bound of
+every inside value, hence of Z; and the share of Z that the added amounts make up is at most the sum over spans and
+symbols of posterior x (added / value), all terms being nonnegative. A sentence is ``sound`` where that share is below
+the precision asked for: then log Z and every posterior are right to it. The caller computes the others otherwise.
 
 Knows nothing of trees as objects, of learning, or of what the symbols mean.
 """
@@ -24,8 +24,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from undersong.distributions.first_order import first_order
 from undersong.distributions.rule_blocks import Rules
 
 LOST = 1e-6  # share of Z that may be lost to underflow, float32
@@ -33,10 +33,10 @@ LOST_DOUBLE = 1e-12
 
 
 class Charts:
-    """Inside and outside values of B sentences; words first, so that all spans of a width and all sentences are one batch.
+    """Inside and outside values of B sentences; words first, so that spans of a width and sentences are one batch.
 
-    ``by_start`` [T, B, T - 1, N] holds the span of w words from word i at [i, :, w - 2], ``by_end`` [T + 1, B, T - 1, N] the
-    same values at [i + w, :, T - w], so that left and right children of a span lie in step, split by split.
+    ``by_start`` [T, B, T - 1, N] holds the span of w words from word i at [i, :, w - 2], ``by_end`` [T + 1, B, T - 1, N]
+    the same values at [i + w, :, T - w], so that left and right children of a span lie in step, split by split.
     """
 
     def __init__(self, root: Tensor, binary: Tensor, emission: Tensor, lengths: Tensor, span: Tensor | None):
@@ -134,7 +134,7 @@ class Charts:
         return left.transpose(1, 2).bmm(right)
 
     def outside(self) -> None:
-        """Posteriors of all symbols at all spans: ``posteriors[w - 2]`` [n, B, N], ``emitted`` [T, B, P]; and ``sound`` [B]."""
+        """Posteriors of symbols at spans: ``posteriors[w - 2]`` [n, B, N], ``emitted`` [T, B, P]; and ``sound`` [B]."""
         T, B, N = self.T, self.B, self.N
         rules, e = self.rules, self.e
         up_start, up_end = torch.zeros_like(self.by_start), torch.zeros_like(self.by_end)
@@ -213,7 +213,7 @@ class ScaledInside(torch.autograd.Function):
         return log_z, charts.sound
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @first_order
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         charts: Charts = ctx.charts
         grad = torch.where(charts.sound, grad, 0.0).to(ctx.dtype)

@@ -1,4 +1,4 @@
-"""Binary constituency trees with labels, scored by rules: what a probabilistic context-free grammar makes of a sentence.
+"""Binary constituency trees with labels, scored by rules: what a probabilistic context-free grammar makes of words.
 
     score(z) = root[A] of the whole + sum over constituents i..j, A -> B C, of (binary[A, B, C] + span[i, j, A])
                + sum over words t of emission[t, p]
@@ -24,14 +24,14 @@ from undersong.distributions.tree_sampling import sample_trees
 class Tree(Structured):
     """Labelled binary trees over sentences of two words or more (Kim et al. 2018, section 3.4); CKY's inside algorithm.
 
-    z is int64 [..., B, T, T]: the symbol (0..S-1, nonterminals first) of the constituent from word i to word j inclusive, on
-    the diagonal the preterminal, -1 where there is none. Potentials (``tree.potentials``, with marginals aligned) are
-    root [1 or B, N], binary [1 or B, N, S, S], emission [B, T, P] and span [B, T, T, N]; span's marginals are the
-    probabilities of constituents. One word alone has no tree: log Z = -inf.
+    z is int64 [..., B, T, T]: the symbol (0..S-1, nonterminals first) of the constituent from word i to word j, both
+    included, on the diagonal the preterminal, -1 where there is none. Potentials (``tree.potentials``, with marginals
+    aligned) are root [1 or B, N], binary [1 or B, N, S, S], emission [B, T, P] and span [B, T, T, N]; span's marginals
+    are the probabilities of constituents. One word alone has no tree: log Z = -inf.
 
     ``log_partition`` works in scaled probability space, bounds what underflow may have cost (see ``scaled_tree``), and
-    computes the sentences for which that is too much again, in float64 and then in log space; gradients of its
-    gradients do not exist (``inside(LOG)`` has them).
+    computes the sentences for which that is too much again, in float64 and then in log space. Marginals may not be
+    differentiated (``inside(LOG)`` may, any number of times).
 
     Args:
         root: score of the whole sentence's symbol, [N] or [B, N].
@@ -64,7 +64,8 @@ class Tree(Structured):
     def inside(self, semiring: Semiring) -> Tensor:
         root, binary, emission, span = self.potentials
         n, words = self.nonterminals, emission.shape[1]
-        nothing = semiring.lift(emission.new_full(self.lengths.shape, -torch.inf))
+        never = torch.zeros_like(self.lengths, dtype=torch.bool)
+        nothing = semiring.lift(torch.where(never, root[:, 0], -torch.inf))  # with a gradient, which is 0
         if words < 2:
             return nothing
         both = binary[:, None, :, :n, :n]  # [B, 1, N, N, N]

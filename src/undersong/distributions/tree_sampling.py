@@ -13,16 +13,16 @@ CHUNK = 4096  # constituents at a time: each takes its rules, N x N numbers
 
 
 def sample_trees(charts: Charts, n: int) -> Tensor:
-    """``n`` trees of each sentence, int64 [n, B, T, T], as ``Tree`` has them; -1 all over where Z is 0.
+    """``n`` trees of each sentence, int64 [n, B, T, T], as ``Tree`` has them; -1 all over where Z is 0 or not sound.
 
     Args:
-        charts: with ``inside`` run, and sound.
+        charts: with ``inside`` and ``outside`` run.
         n: samples of each sentence.
     """
     words, batch = charts.T, charts.B
     device = charts.e.device
     z = torch.full((n, batch, words, words), -1, device=device)
-    possible = (charts.lengths >= 2) & (charts.log_z > -torch.inf)
+    possible = (charts.lengths >= 2) & (charts.log_z > -torch.inf) & charts.sound
     here = possible.nonzero()[:, 0]
     top = torch.multinomial(charts.root_posterior[here], n, replacement=True)  # [sentences, n]
     z[:, here, 0, charts.lengths[here] - 1] = top.t()
