@@ -23,11 +23,10 @@ pass neither, among them those with c_t = 0 and all that overflows, are ``unsoun
 Knows nothing of words, of learning, or of how unsound sentences are computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 class Messages:
@@ -36,7 +35,6 @@ class Messages:
     Attributes:
         order: sentences, longest first [B]; rows of each step in this order.
         sizes: sentences of more than t words, for each t.
-        starts: number of rows before step t.
         rows: b T + t of each packed row [N].
         last: row of each sentence's last word, in ``order`` [B].
         alpha: p(z_t | words up to t) [N, K].
@@ -55,7 +53,6 @@ class Messages:
         counts = alive.sum(1)
         self.sizes = [size for size in counts.tolist() if size]
         starts = counts.cumsum(0) - counts
-        self.starts = [sum(self.sizes[:t]) for t in range(len(self.sizes))]
         self.last = starts[ordered - 1] + torch.arange(sentences, device=lengths.device)
         self._factors(initial, between, emission, final)
         self._forward()
@@ -66,35 +63,32 @@ class Messages:
         scores[:sentences] += self._ordered(initial)
         scores.index_add_(0, self.last, self._ordered(final).expand(sentences, -1).to(scores.dtype))
         self.top = _finite(scores.amax(1, keepdim=True))
-        self.e = functional.threshold_(scores.sub_(self.top).exp_(), self.lost, 0.0)
+        self.e = torch.threshold_(scores.sub_(self.top).exp_(), self.lost, 0.0)
         self.table_top = _finite(between.amax((-2, -1), keepdim=True))  # [1 or B, 1 or T - 1, 1, 1]
-        table = functional.threshold_((between - self.table_top).exp_(), self.lost, 0.0)
+        table = torch.threshold_((between - self.table_top).exp_(), self.lost, 0.0)
         self.table = self._ordered(table)
 
     def _ordered(self, potential: Tensor) -> Tensor:
         return potential[self.order] if potential.shape[0] > 1 else potential
 
-    def _step(self, table: Tensor, t: int) -> Tensor:
-        """What leads to step t: [K, K] or [n, K, K]."""
-        step = table[:, t - 1 if table.shape[1] > 1 else 0]
-        return step[: self.sizes[t]] if step.shape[0] > 1 else step[0]
-
-    def _block(self, packed: Tensor, t: int, rows: int | None = None) -> Tensor:
-        return packed[self.starts[t] : self.starts[t] + (self.sizes[t] if rows is None else rows)]
+    def _steps(self, table: Tensor) -> Sequence[Tensor]:
+        """What leads to each step but the first: views [K, K] or [n, K, K] of a table [1 or B, 1 or T - 1, K, K]."""
+        steps = len(self.sizes) - 1
+        each = table.expand(-1, steps, -1, -1) if table.shape[1] == 1 else table[:, :steps]
+        if table.shape[0] == 1:
+            return each[0].unbind(0)
+        return [t[:size] for t, size in zip(each.unbind(1), self.sizes[1:], strict=True)]
 
     def _forward(self) -> None:
-        self.alpha = torch.empty_like(self.e)
-        self.c = self.e.new_empty(len(self.e), 1)
-        tiny = torch.finfo(self.e.dtype).tiny
-        for t, size in enumerate(self.sizes):
-            a, e, c = (self._block(packed, t) for packed in (self.alpha, self.e, self.c))
+        self.alpha, self.c = self.e.clone(), self.e.new_empty(len(self.e), 1)
+        blocks = [packed.split(self.sizes) for packed in (self.alpha, self.e, self.c)]
+        tables, tiny = self._steps(self.table), torch.finfo(self.e.dtype).tiny
+        for t, (a, e, c) in enumerate(zip(*blocks, strict=True)):
             if t:
-                _product(self._block(self.alpha, t - 1, size), self._step(self.table, t), a)
+                _product(blocks[0][t - 1][: len(a)], tables[t - 1], a)
                 a.mul_(e)
-            else:
-                a.copy_(e)
             torch.sum(a, 1, keepdim=True, out=c)
-            a.div_(c.clamp(min=tiny))
+            a.div_(c.clamp_(min=tiny))
 
     def log_partition(self) -> Tensor:
         """log Z [B] in double."""
@@ -110,7 +104,7 @@ class Messages:
         sentences, steps, states = self.shape
         smallest = self.table.amin() if steps > 1 else self.table.new_ones(())
         empty = self.c.new_zeros(sentences, dtype=torch.bool)
-        empty.index_put_((self.rows // steps,), ~(self.c[:, 0] > 0), accumulate=True)
+        empty.index_put_((self.rows // steps,), ~(self.c[:, 0] > torch.finfo(self.c.dtype).tiny), accumulate=True)
         if bool(smallest.double().square() * self.tolerance >= 5 * self.lost * steps * states):
             return empty.nonzero()[:, 0]
         missed = self._missed()
@@ -120,14 +114,12 @@ class Messages:
         """The upper bound of what is lost, relative to Z [B]."""
         sentences, steps, _ = self.shape
         table = self.table.clamp(min=self.lost)
-        c = self.c.clamp(min=torch.finfo(self.c.dtype).tiny)
-        w = self.e.clamp(min=self.lost).div_(c)
+        w = self.e.clamp(min=self.lost).div_(self.c)
         beta = torch.ones_like(w)
-        for t in reversed(range(1, len(self.sizes))):
-            now, before = self._block(w, t), self._block(beta, t - 1, self.sizes[t])
-            _product(now.mul_(self._block(beta, t)), self._step(table, t).mT, before)
+        for _, now, after, before, step in self._backwards(w, beta, table):
+            _product(now.mul_(after), step.mT, before)
             before.add_(self.lost)
-        each = 5 * self.lost * (beta.sum(1).double() / c[:, 0])
+        each = 5 * self.lost * (beta.sum(1).double() / self.c[:, 0])
         return each.new_zeros(sentences).index_add_(0, self.rows // steps, each)
 
     def counts(self, weight: Tensor, transitions: bool) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
@@ -138,19 +130,15 @@ class Messages:
             transitions: whether theirs are wanted.
         """
         sentences, steps, states = self.shape
-        w = self.e / self.c.clamp(min=torch.finfo(self.c.dtype).tiny)
-        beta = (
-            weight[self.rows // steps, None].expand_as(w).contiguous()
-        )  # the last word's; linear, so weights need no more
+        w = self.e / self.c
+        beta = weight[self.rows // steps, None].expand_as(w).contiguous()  # linear in it, so weighed once for all
         summed = torch.zeros_like(self.table) if transitions else None
-        for t in reversed(range(1, len(self.sizes))):
-            size = self.sizes[t]
-            now, before = self._block(w, t), self._block(beta, t - 1, size)
-            now.mul_(self._block(beta, t))
-            _product(now, self._step(self.table, t).mT, before)
-            if summed is not None:
-                into, alpha = self._step(summed, t), self._block(self.alpha, t - 1, size)
-                into.addmm_(alpha.t(), now) if into.dim() == 2 else into.addcmul_(alpha[:, :, None], now[:, None])
+        into = None if summed is None else self._steps(summed)
+        alphas = self.alpha.split(self.sizes)
+        for t, now, after, before, step in self._backwards(w, beta, self.table):
+            _product(now.mul_(after), step.mT, before)
+            if into is not None:
+                _add_product(into[t - 1], alphas[t - 1][: len(now)], now)
         if summed is not None:
             summed = self._unordered(summed.mul_(self.table), summed.shape[0] == 1)
         posterior = beta.mul_(self.alpha)
@@ -158,6 +146,14 @@ class Messages:
         ends = (posterior[:sentences], posterior[self.last])
         first, last = (self._unordered(end, shared=False) for end in ends)
         return first, summed, emission.view(self.shape), last
+
+    def _backwards(
+        self, w: Tensor, beta: Tensor, table: Tensor
+    ) -> Iterator[tuple[int, Tensor, Tensor, Tensor, Tensor]]:
+        """For each step t from the last: t, w_t, beta_t, where beta_{t-1} of the same sentences goes, and the table."""
+        ws, betas, tables = w.split(self.sizes), beta.split(self.sizes), self._steps(table)
+        for t in reversed(range(1, len(self.sizes))):
+            yield t, ws[t], betas[t], betas[t - 1][: len(ws[t])], tables[t - 1]
 
     def _unordered(self, values: Tensor, shared: bool) -> Tensor:
         return values if shared else torch.empty_like(values).index_copy_(0, self.order, values)
@@ -167,13 +163,12 @@ class Messages:
         sentences, steps = self.shape[:2]
         z = self.rows.new_zeros(n, sentences, steps)
         after = z[:, :0, 0]
+        alphas, tables = self.alpha.split(self.sizes), self._steps(self.table)
         for t in reversed(range(len(self.sizes))):
-            p = self._block(self.alpha, t).expand(n, -1, -1)
+            p = alphas[t].expand(n, -1, -1)
             if after.shape[1]:
-                table = self._step(self.table, t + 1).mT  # [K to, K from], or one a sentence
-                size = after.shape[1]
-                row = torch.arange(size, device=z.device)
-                into = table[after] if table.dim() == 2 else table[row, after]
+                table, size = tables[t].mT, after.shape[1]  # [K to, K from], or one a sentence
+                into = table[after] if table.dim() == 2 else table[torch.arange(size, device=z.device), after]
                 p = torch.cat([p[:, :size] * into, p[:, size:]], 1)
             after = _choose(p)
             z[:, self.order[: self.sizes[t]], t] = after
@@ -190,6 +185,14 @@ def _product(rows: Tensor, table: Tensor, out: Tensor) -> None:
         torch.mm(rows, table, out=out)
     else:
         torch.bmm(rows[:, None], table, out=out[:, None])
+
+
+def _add_product(into: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add left^T right of rows [n, K] to ``into`` [K, K], or of each row to [n, K, K]."""
+    if into.dim() == 2:
+        into.addmm_(left.t(), right)
+    else:
+        into.addcmul_(left[:, :, None], right[:, None])
 
 
 def _choose(p: Tensor) -> Tensor:
