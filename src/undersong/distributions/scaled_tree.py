@@ -35,7 +35,7 @@ LOST_DOUBLE = 1e-12
 class Charts:
     """Inside and outside values of B sentences; words first, so that spans of a width and sentences are one batch.
 
-    ``by_start`` [T, B, T - 1, N] holds the span of w words from word i at [i, :, w - 2], ``by_end`` [T + 1, B, T - 1, N]
+    ``by_start`` [T, B, T - 1, N] has the span of w words from word i at [i, :, w - 2], ``by_end`` [T + 1, B, T - 1, N]
     the same values at [i + w, :, T - w], so that left and right children of a span lie in step, split by split.
     """
 
