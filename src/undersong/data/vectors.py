@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from scipy.sparse import csr_matrix
-from sklearn.utils.extmath import randomized_svd
 
 from undersong.data.batch import BOS, EOS, PAD
 from undersong.data.store import Corpus, Split
@@ -40,7 +39,7 @@ class WordVectors(NamedTuple):
 
 
 def write_vectors(
-    corpus: Path, *, out: Path, size: int = 100, window: int = 1, shift: float = 1.0, seed: int = 0
+    corpus: Path, *, out: Path, size: int = 50, window: int = 1, shift: float = 1.0, seed: int = 0
 ) -> Path:
     """Train word vectors on a corpus, for models that emit vectors (``GaussianHMM``).
 
@@ -72,13 +71,16 @@ def write_vectors(
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file(found._asdict(), out, metadata={"about": json.dumps(about)})
+    out.chmod(0o644)
     return out
 
 
 def vectors_of(
-    split: Split, vocab: int, size: int = 100, window: int = 1, shift: float = 1.0, seed: int = 0
+    split: Split, vocab: int, size: int = 50, window: int = 1, shift: float = 1.0, seed: int = 0
 ) -> WordVectors:
     """Word vectors of a split; scaled so that over its words a vector's mean square is one a dimension."""
+    from sklearn.utils.extmath import randomized_svd  # here, because it is slow to import
+
     pairs, counts = _neighbours(split, vocab, window)
     u, s, _ = randomized_svd(_mutual_information(pairs, shift), size, n_iter=4, random_state=seed)
     vectors = np.where(counts[:, None] > 0, u * np.sqrt(s), 0.0)

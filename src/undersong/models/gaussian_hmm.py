@@ -20,9 +20,10 @@ from undersong.models.base import VECTORS
 from undersong.models.hidden_markov import HiddenMarkov, Scores
 from undersong.models.tabular import Tabular
 from undersong.models.walk import Walk
-from undersong.nets.components import Components, DiagonalComponents
+from undersong.nets.components import Components
 from undersong.nets.densities import WordDensities
 from undersong.nets.projection import Projection, Unprojected
+from undersong.nets.shared_components import SharedDiagonalComponents
 from undersong.nets.table import Table
 
 
@@ -35,8 +36,9 @@ class GaussianHMM(HiddenMarkov, Tabular):
         states: K.
         ends: score the end of the sentence too.
         smoothing: added to each expected count of a start or a transition.
-        gaussians: ``DiagonalComponents``, ``SphericalComponents``, ``FullComponents``, or, with one covariance for all
-            states, ``SharedDiagonalComponents`` or ``TiedComponents``; given K and D.
+        gaussians: ``SharedDiagonalComponents`` or ``TiedComponents``, with one covariance for all states; or, given
+            longer text, ``DiagonalComponents``, ``SphericalComponents`` or ``FullComponents``, where each state has its
+            own: one that holds a single frequent word shrinks to the floor. Given K and D.
         projection: f, given D: ``Unprojected``, or ``Coupling``, an invertible network.
         climbing: steps of a learned projection in each M-step.
 
@@ -51,7 +53,7 @@ class GaussianHMM(HiddenMarkov, Tabular):
         states: int = 45,
         ends: bool = True,
         smoothing: float = 0.001,
-        gaussians: Callable[[int, int], Components] = DiagonalComponents,
+        gaussians: Callable[[int, int], Components] = SharedDiagonalComponents,
         projection: Callable[[int], Projection] = Unprojected,
         climbing: int = 10,
     ):

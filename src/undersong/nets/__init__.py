@@ -7,6 +7,7 @@ from undersong.nets.context import Context, FirstWords, Label
 from undersong.nets.decoder import RecurrentDecoder
 from undersong.nets.encoder import RecurrentEncoder
 from undersong.nets.factorial_emissions import FactorialEmission, ProductTable
+from undersong.nets.gaussian_sum import GaussianSum
 from undersong.nets.projection import Coupling, Projection, Unprojected
 from undersong.nets.recurrent import GRU, LSTM
 from undersong.nets.segments import BagSegments, RecurrentSegments, Segments
@@ -30,6 +31,7 @@ __all__ = [
     "FactorialEmission",
     "FirstWords",
     "FullComponents",
+    "GaussianSum",
     "Label",
     "MeanOfWords",
     "ProductTable",

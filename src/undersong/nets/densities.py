@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.cluster import kmeans_plusplus
 from torch import Tensor
 
 from undersong.data.vectors import WordVectors
@@ -42,6 +41,8 @@ class WordDensities(Countable):
         projection: Callable[[int], Projection],
         climbing: int = 10,
     ):
+        from sklearn.cluster import kmeans_plusplus  # here, because it is slow to import
+
         super().__init__()
         dim = words.vectors.shape[1]
         self.gaussians, self.projection, self.climbing = gaussians(states, dim), projection(dim), climbing
