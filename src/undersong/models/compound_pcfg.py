@@ -48,7 +48,7 @@ class CompoundPCFG(Configurable, nn.Module):
         latent: int = 64,
         nonterminals: int = 30,
         preterminals: int = 60,
-        size: int = 256,
+        size: int = 128,
         prior: Callable[[int], Prior] = StandardPrior,
     ):
         super().__init__()

@@ -25,7 +25,7 @@ class NeuralPCFG(Grammar):
     torch.Size([2])
     """
 
-    def __init__(self, vocab: int, nonterminals: int = 30, preterminals: int = 60, size: int = 256, tied: bool = False):
+    def __init__(self, vocab: int, nonterminals: int = 30, preterminals: int = 60, size: int = 128, tied: bool = False):
         super().__init__(vocab, nonterminals, preterminals)
         self.tied = tied
         self.net = RuleNet(vocab, nonterminals, preterminals, size=size)

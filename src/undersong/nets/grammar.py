@@ -29,7 +29,7 @@ class RuleNet(nn.Module):
     (torch.Size([5, 2]), torch.Size([5, 2, 5, 5]), torch.Size([5, 6, 3]))
     """
 
-    def __init__(self, vocab: int, nonterminals: int, preterminals: int, latent: int = 0, size: int = 256):
+    def __init__(self, vocab: int, nonterminals: int, preterminals: int, latent: int = 0, size: int = 128):
         super().__init__()
         self.sizes = nonterminals, nonterminals + preterminals
         self.start = nn.Parameter(torch.randn(1, size))
