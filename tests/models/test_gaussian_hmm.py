@@ -81,7 +81,7 @@ def test_log_p_x_sums_over_every_state_sequence(file, kind, ends):
 
 def test_likelihood_and_one_em_step_agree_with_hmmlearn(file):
     _, x = text(40)
-    model = GaussianHMM(28, file, states=3, ends=False, smoothing=0.0)
+    model = GaussianHMM(28, file, states=3, ends=False, smoothing=0.0, gaussians=DiagonalComponents)
     s = model.scores()
     other = Other(3, "diag", n_iter=1, init_params="", min_covar=0, covars_prior=0, covars_weight=0)
     other.startprob_ = s.initial.exp().detach().double().numpy()
