@@ -105,6 +105,8 @@ def test_the_first_words_are_read_and_not_scored() -> None:
     context = model.context(X)
     torch.testing.assert_close(context, model.context(Batch.of([[5, 6], [8], [9, 4]])))
     torch.testing.assert_close(model.log_likelihoods(X), model.experts(Batch.of([[7, 5, 9], [], []]), context))
+    counts = model.scored_tokens(X.lengths.int().numpy())
+    assert counts.tolist() == model.context.rest(X).mask.sum(1).tolist() == [4, 1, 1]
     torch.testing.assert_close(model.log_weights(X).exp(), model.gate(context).softmax(-1))
     with pytest.raises(ValueError, match="context"):
         model.prior()

@@ -86,7 +86,13 @@ def score(system: System, split: Split, seed: int = 0, size: int = 128) -> Score
 
 
 def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
-    """How many tokens the likelihood of each sentence is of: its words, and its end where the model scores that."""
+    """How many tokens the likelihood of each sentence is of: its words, and its end where the model scores that.
+
+    A model that is given part of the sentence says so itself, in a method of this name.
+    """
+    own = getattr(model, "scored_tokens", None)
+    if own is not None:
+        return own(lengths)
     return lengths.astype(np.int64) + (event(model) == WORDS_AND_END)
 
 

@@ -17,6 +17,8 @@ WORDS_AND_END = "words and end of sentence"
 WORDS = "words"
 BAG = "bag of words"
 VECTORS = "word vectors"
+SENTENCE_VECTORS = "sentence vectors"
+DENSITIES = frozenset((VECTORS, SENTENCE_VECTORS))  # what has a density and no probability
 
 Counts = Mapping[str, Tensor]
 

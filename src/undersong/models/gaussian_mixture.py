@@ -16,7 +16,7 @@ from torch.nn.functional import one_hot
 
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
-from undersong.models.base import Counts
+from undersong.models.base import SENTENCE_VECTORS, Counts
 from undersong.models.mixture import Mixture, clusters
 from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
@@ -37,7 +37,7 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
         smoothing: added to each cluster's expected number of sentences.
     """
 
-    event = "sentence vectors"
+    event = SENTENCE_VECTORS
 
     def __init__(
         self,

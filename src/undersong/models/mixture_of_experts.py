@@ -9,7 +9,9 @@ of what the context is made of.
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from undersong.configurable import Configurable
@@ -65,6 +67,10 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
     def log_likelihoods(self, x: Batch) -> Tensor:
         """log p(x|z = k, c) of what the context leaves, for every k: [B, K], nats."""
         return self.experts(self.context.rest(x), self.context(x))
+
+    def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Of sentences of so many words, how many words and ends are scored."""
+        return self.context.scored_tokens(lengths)
 
     @torch.no_grad()
     def respond(

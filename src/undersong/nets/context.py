@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from undersong.configurable import Configurable
@@ -35,6 +37,10 @@ class Context(Configurable, nn.Module, ABC):
     @abstractmethod
     def rest(self, x: Batch) -> Batch:
         """What is left to be scored, given the context."""
+
+    @abstractmethod
+    def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Of sentences of so many words [N], how many words and ends are left to be scored: [N]."""
 
 
 class FirstWords(Context):
@@ -70,6 +76,10 @@ class FirstWords(Context):
             tokens = torch.full_like(x.tokens[:, :1], PAD)
         return replace(x, tokens=tokens, lengths=(x.lengths - self.words).clamp(min=0))
 
+    def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The words after those, and the end."""
+        return np.maximum(lengths.astype(np.int64) - self.words, 0) + 1
+
 
 class Label(Context):
     """The sentence's class is given; all of the sentence is scored.
@@ -102,3 +112,7 @@ class Label(Context):
     def rest(self, x: Batch) -> Batch:
         """The sentence itself."""
         return x
+
+    def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+        """All words, and the end."""
+        return lengths.astype(np.int64) + 1
