@@ -59,7 +59,7 @@ class Chain(Structured):
         initial, _, emission, final = self.potentials
         alpha = semiring.lift(initial + emission[:, 0])  # [B, K]
         for t in range(1, emission.shape[1]):
-            step = semiring.sum(alpha.unsqueeze(-1) + self.between(t - 1), -2) + emission[:, t]
+            step = semiring.product(alpha, self.between(t - 1)) + emission[:, t]
             alpha = torch.where((t < self.lengths)[:, None], step, alpha)
         return semiring.sum(alpha + final, -1)
 

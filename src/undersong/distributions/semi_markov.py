@@ -53,7 +53,7 @@ class SemiMarkov(Structured):
             after = semiring.sum(starts + segment[:, end - 1 - size, size], -2)
             total = after if total is None else torch.where((self.lengths == end)[:, None], after, total)
             if end < steps:
-                before.append(semiring.sum(after.unsqueeze(-1) + between, -2))
+                before.append(semiring.product(after, between))
         assert total is not None
         return semiring.sum(total + final, -1)
 

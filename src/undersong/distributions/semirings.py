@@ -32,12 +32,26 @@ class Semiring(ABC):
     def sum(self, value: Tensor, dim: int) -> Tensor:
         """Alternatives along ``dim``, which is negative, as one value."""
 
+    def product(self, value: Tensor, table: Tensor) -> Tensor:
+        """``value`` [..., B, J] by a potential [1 or B, J, K]: all ways through J, [..., B, K]."""
+        return self.sum(value.unsqueeze(-1) + table, -2)
+
 
 class Log(Semiring):
     """All structures: log sum exp."""
 
     def sum(self, value: Tensor, dim: int) -> Tensor:
         return log_sum_exp(value, dim)
+
+    def product(self, value: Tensor, table: Tensor) -> Tensor:
+        """As a product of matrices, where no entry of it comes near underflow: what is lost then is nothing to it."""
+        top = _finite(value.detach().amax(-1, keepdim=True))
+        table_top = _finite(table.detach().amax((-2, -1), keepdim=True))
+        weights, factors = (value - top).exp(), (table - table_top).exp()
+        made = weights @ factors[0] if len(table) == 1 else (weights.unsqueeze(-2) @ factors).squeeze(-2)
+        if bool((made > torch.finfo(made.dtype).tiny / torch.finfo(made.dtype).eps ** 2).all()):
+            return made.log() + top + table_top.squeeze(-1)
+        return super().product(value, table)
 
 
 class Max(Semiring):
@@ -99,11 +113,14 @@ def log_sum_exp(x: Tensor, dim: int) -> Tensor:
     >>> x.grad.tolist()
     [0.0, 0.0]
     """
-    top = x.detach().amax(dim, keepdim=True)
-    top = torch.where(top == -torch.inf, 0.0, top)
+    top = _finite(x.detach().amax(dim, keepdim=True))
     total = (x - top).exp().sum(dim)
     empty = total == 0
     return torch.where(empty, -torch.inf, torch.where(empty, 1.0, total).log() + top.squeeze(dim))
+
+
+def _finite(top: Tensor) -> Tensor:
+    return torch.where(top == -torch.inf, 0.0, top)
 
 
 def sample_index(scores: Tensor, dim: int) -> Tensor:
