@@ -15,6 +15,7 @@ from undersong.learning import Run
 from undersong.report import examples, sections
 from undersong.report.evidence import Evidence, SplitName, names
 from undersong.report.html import Section, check_place, page, save
+from undersong.report.structures import structures
 
 
 def compare(
@@ -66,6 +67,7 @@ def compare(
         lambda: examples.rewritten(found, texts, search, posterior_mean, seed),
         lambda: examples.from_prior(found, samples, search, seed),
         lambda: examples.walks(found, ends, steps, search, posterior_mean, seed),
+        lambda: structures(found, texts),
         lambda: sections.doctor(found),
         lambda: sections.trained(found),
     ]

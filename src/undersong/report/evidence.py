@@ -15,6 +15,7 @@ from undersong.evaluation.evaluate import evaluate, stored
 from undersong.learning import Run
 from undersong.learning.doctor import Finding, doctor
 from undersong.learning.record import Line
+from undersong.models import ExactModel, Generative
 from undersong.report.text import visible
 
 Figures = Mapping[str, Any]
@@ -53,6 +54,18 @@ class Evidence:
     def latent(self) -> int:
         """D, 0 for a model without latent variables."""
         return int(self.run.system.model.latent)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether a sentence can be written again from its latent vector."""
+        model = self.run.system.model
+        return self.latent > 0 and hasattr(model, "decoder") and not isinstance(model, ExactModel)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes sentences: word by word, or by itself."""
+        model = self.run.system.model
+        return isinstance(model, Generative) or hasattr(model, "decoder")
 
     @property
     def parameters(self) -> int:

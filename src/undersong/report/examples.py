@@ -35,7 +35,7 @@ def rewritten(
 ) -> Section:
     """Each sentence beside what each run writes from its latent vector (AutoGen, table 1)."""
     blocks: list[Block] = [Paragraph("No corpus of these runs is there any more: there is nothing to rewrite.")]
-    latent = [run for run in runs if run.latent]
+    latent = [run for run in runs if run.rewrites]
     if texts and latent:
         columns = [
             [r.text for r in reconstruct(run.run, texts, search, posterior_mean, unknown=False, seed=seed)]
@@ -63,7 +63,8 @@ def rewritten(
 
 def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) -> Section:
     """Sentences that each run writes from samples of its own prior (AutoGen, table 3)."""
-    if not count:
+    runs = [run for run in runs if run.writes]
+    if not count or not runs:
         return Section("Sentences from the prior", ())
     # Without z, any search but sampling writes one sentence again and again.
     searches = [search if run.latent else Sample() for run in runs]
@@ -85,7 +86,7 @@ def walks(
     runs: Sequence[Evidence], texts: Sequence[str], steps: int, search: Search, posterior_mean: bool, seed: int
 ) -> Section:
     """From one sentence to another along a straight line between their latent vectors (AutoGen, table 5)."""
-    latent = [run for run in runs if run.latent]
+    latent = [run for run in runs if run.rewrites]
     if len(texts) < 2 or not latent:
         return Section("From one sentence to another", ())
     start, end = texts[:2]
@@ -123,8 +124,8 @@ def _fitting(
 
 
 def _without_latent(runs: Sequence[Evidence]) -> tuple[str, ...]:
-    without = [run.name for run in runs if not run.latent]
-    return (f"{_and(without)}: no latent variable, left out.",) if without else ()
+    without = [run.name for run in runs if not run.rewrites]
+    return (f"{_and(without)}: no latent vector to write a sentence from, left out.",) if without else ()
 
 
 def _and(names: Sequence[str]) -> str:

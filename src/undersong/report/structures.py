@@ -1,0 +1,71 @@
+"""What each run finds in the same sentences: the tag of each word, a tree, or the sentence's cluster.
+
+Runs whose latent variable is a vector have no part in it. Knows nothing of HTML.
+"""
+
+from collections.abc import Sequence
+
+from undersong.data.corpora.annotated import Sentence
+from undersong.decoding import cluster, parse, read_words, tag
+from undersong.errors import UserError
+from undersong.report.evidence import Evidence
+from undersong.report.html import Section
+from undersong.report.tables import Cell, Table
+
+
+def structures(runs: Sequence[Evidence], texts: Sequence[str]) -> Section:
+    """A row for each sentence, a column for each run that finds structure in it."""
+    columns = {run.name: found for run in runs if texts and (found := _found(run, texts)) is not None}
+    if not columns:
+        return Section("Tags, trees and clusters", ())
+    rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns.values(), strict=True))
+    notes = (
+        "The most probable structure of each sentence: word/state; brackets without labels; head→word, the root's as "
+        "→word; or a cluster and its probability.",
+    )
+    title = "The same sentences, and what each run finds in them"
+    return Section("Tags, trees and clusters", (Table(title, ("sentence", *columns), rows, notes, True),))
+
+
+def _found(run: Evidence, texts: Sequence[str]) -> list[str] | None:
+    sentences = read_words(run.run.tokenizer, texts)
+    for read in (_tags, _trees, _clusters):
+        try:
+            return read(run, sentences, texts)
+        except UserError:
+            continue
+    return None
+
+
+def _tags(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
+    found = tag(run.run, sentences)
+    return [" ".join(f"{w}/{t}" for w, t in zip(s.words, s.tags or (), strict=True)) for s in found]
+
+
+def _trees(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
+    return [_bracketed(s) if s.heads is None else _arcs(s) for s in parse(run.run, sentences)]
+
+
+def _clusters(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
+    return [f"cluster {a.cluster} ({a.probability:.2f})" for a in cluster(run.run, texts)]
+
+
+def _bracketed(sentence: Sentence) -> str:
+    """
+    >>> _bracketed(Sentence(("a", "dog", "barks"), spans=((0, 3, "N1"), (0, 2, "N0"))))
+    '((a dog) barks)'
+    """
+    words = list(sentence.words)
+    for first, end, _ in sentence.spans or ():
+        words[first] = "(" + words[first]
+        words[end - 1] += ")"
+    return " ".join(words)
+
+
+def _arcs(sentence: Sentence) -> str:
+    """
+    >>> _arcs(Sentence(("dogs", "bark"), heads=(2, 0)))
+    'bark→dogs →bark'
+    """
+    names = ("", *sentence.words)
+    return " ".join(f"{names[head]}→{word}" for word, head in zip(sentence.words, sentence.heads or (), strict=True))
