@@ -10,7 +10,7 @@ Knows nothing of words, nor of where the scores of segments come from.
 import torch
 from torch import Tensor
 
-from undersong.distributions.semirings import Semiring
+from undersong.distributions.semirings import LOG, Semiring, sample_index
 from undersong.distributions.structured import Parts, Structured
 
 
@@ -43,19 +43,47 @@ class SemiMarkov(Structured):
         super().__init__((first, between, segment, last), lengths, segment.shape[1:2])
 
     def inside(self, semiring: Semiring) -> Tensor:
-        initial, between, segment, final = self.potentials
-        sentences, steps, longest, states = segment.shape
-        before = [semiring.lift(initial.expand(sentences, states))]  # [B, K] each
-        total = None
+        _, after = self._messages(semiring)
+        total = after[0]
+        for end, value in enumerate(after[1:], 2):
+            total = torch.where((self.lengths == end)[:, None], value, total)
+        return semiring.sum(total + self.potentials[3], -1)
+
+    def _messages(self, semiring: Semiring) -> tuple[list[Tensor], list[Tensor]]:
+        """``before`` words 0, 1, ... and ``after`` 1, 2, ... words, [..., B, K] each."""
+        initial, between, segment, _ = self.potentials
+        sentences, steps, _, states = segment.shape
+        before, after = [semiring.lift(initial.expand(sentences, states))], []
         for end in range(1, steps + 1):
-            size = torch.arange(min(longest, end), device=segment.device)
-            starts = torch.stack([before[end - 1 - s] for s in range(len(size))], -2)  # [B, l, K]
-            after = semiring.sum(starts + segment[:, end - 1 - size, size], -2)
-            total = after if total is None else torch.where((self.lengths == end)[:, None], after, total)
+            after.append(semiring.sum(self._ending(before, end), -2))
             if end < steps:
-                before.append(semiring.product(after, between))
-        assert total is not None
-        return semiring.sum(total + final, -1)
+                before.append(semiring.product(after[-1], between))
+        return before, after
+
+    def _ending(self, before: list[Tensor], end: int) -> Tensor:
+        """All up to a segment that ends after ``end`` words, by its length and state [..., B, L or less, K]."""
+        segment = self.potentials[2]
+        size = torch.arange(min(segment.shape[2], end), device=segment.device)
+        return torch.stack([before[end - 1 - s] for s in range(len(size))], -2) + segment[:, end - 1 - size, size]
+
+    def _sample(self, n: int) -> Tensor:
+        """From the end: the last state, the length of its segment, the state before, and so on."""
+        wide, longest = self.wide, self.potentials[2].shape[2]
+        before, after = wide._messages(LOG)
+        reached, backwards = torch.stack(after, 1), wide.potentials[1].mT  # [B, T, K], [1 or B, K to, K from]
+        end = self.lengths.expand(n, -1)
+        state = sample_index((self.pick(reached, self.lengths - 1) + wide.potentials[3]).expand(n, -1, -1), -1)[..., 0]
+        z = end.new_full((n, *self.batch_shape, *self.event_shape), -1)
+        for now in reversed(range(1, z.shape[-1] + 1)):
+            here = self.pick(wide._ending(before, now).transpose(1, 2), state)  # [n, B, L or less]
+            size = sample_index(here, -1)
+            start = now - 1 - size  # [n, B, 1]
+            ends = (end == now)[..., None]
+            z.scatter_(-1, start, torch.where(ends, state[..., None] * longest + size, z.gather(-1, start)))
+            into = self.pick(reached, (start[..., 0] - 1).clamp(min=0)) + self.pick(backwards, state)  # [n, B, K]
+            state = torch.where(ends, sample_index(into, -1), state[..., None])[..., 0]
+            end = torch.where(ends[..., 0], start[..., 0], end)
+        return z
 
     def score(self, z: Tensor) -> Tensor:
         initial, between, segment, final = self.potentials
