@@ -14,9 +14,11 @@ from undersong import cli
 from undersong.data.store import SPLITS
 from undersong.data.tokens import Tokenizer
 from undersong.data.writer import SplitWriter
+from undersong.decoding import impute, sample
+from undersong.errors import UserError
 from undersong.inference import Amortized, Observed
 from undersong.learning import EM, GeneralizedEM, Gradient, Run, StepwiseEM, ViterbiEM, train
-from undersong.models import ContinuousNaiveBayes, MixtureOfExperts, MixtureOfRNNs, MixtureOfUnigrams
+from undersong.models import ContinuousNaiveBayes, Generative, MixtureOfExperts, MixtureOfRNNs, MixtureOfUnigrams
 from undersong.nets import BagEncoder, FirstWords, RecurrentDecoder, RecurrentEncoder
 
 PLAIN: dict[str, Any] = {"sentences": 24, "precision": "fp32", "device": "cpu", "threads": 1, "quiet": True}
@@ -108,6 +110,13 @@ def test_deep_mixtures_train_by_default_choices(labelled: Path, tmp_path: Path, 
     assert run.config["estimator"]["class_path"].endswith(".Marginal")
     losses = [line["loss"] for line in run.metrics() if line["kind"] == "train"]
     assert losses[-1] < losses[0]
+    with pytest.raises(UserError, match="no latent vector"):
+        impute(run, ["w1 _"])
+    if isinstance(run.system.model, Generative):
+        assert len(sample(run, 3)) == 3
+    else:
+        with pytest.raises(UserError, match="cannot write sentences by itself"):
+            sample(run, 3)
 
 
 @pytest.mark.parametrize("hidden", [0, 8])

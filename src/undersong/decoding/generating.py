@@ -14,7 +14,7 @@ from undersong.decoding.latent import Trained, device_of, posterior, require_lat
 from undersong.decoding.search import MAX_WORDS, Search
 from undersong.distributions import keyed_sample
 from undersong.errors import UserError
-from undersong.models import Generative
+from undersong.models import ExactModel, Generative
 
 BEAM = Beam()
 
@@ -68,13 +68,17 @@ def sample(
         seed: of all noise; the first sentences are the same however many are asked for.
 
     Raises:
-        UserError: n is below 0.
+        UserError: n is below 0, or the model writes no sentences.
     """
     if n < 0:
         raise UserError(f"{n} sentences cannot be written: ask for 0 or more.")
     model = run.system.model
     if isinstance(model, Generative):
         return _written_by(run, model, n, max_words, seed)
+    if isinstance(model, ExactModel) and model.latent:
+        raise UserError(
+            f"a {type(model).__name__} cannot write sentences by itself: it scores vectors, or what follows a context."
+        )
     with torch.no_grad():
         z = keyed_sample(run.system.model.prior().expand([n]), torch.arange(n), 1, seed)[0] if n else torch.zeros(0, 1)
     found = write(run, z.to(device_of(run.system)), search, [max_words] * n, unknown, seed)

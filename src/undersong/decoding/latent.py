@@ -57,15 +57,20 @@ def encode(run: Trained, sentences: Sequence[str], posterior_mean: bool = True, 
 
 def require_latent(run: Trained) -> None:
     """Refuse a model without a latent vector."""
-    if isinstance(run.system.model, ExactModel) and run.system.model.latent:
-        raise UserError(
-            f"a {type(run.system.model).__name__} has no latent vector: tag, parse or cluster show what it finds in a "
-            "sentence, and sample what it writes."
-        )
+    refuse_structures(run)
     if not run.system.model.latent:
         raise UserError(
             f"a {type(run.system.model).__name__} has no latent vector to encode a sentence in: "
             "sample and impute work with it; for the rest use a model that has one, such as a VAE."
+        )
+
+
+def refuse_structures(run: Trained) -> None:
+    """Refuse a model whose z is a cluster, a tag sequence or a tree."""
+    if isinstance(run.system.model, ExactModel) and run.system.model.latent:
+        raise UserError(
+            f"a {type(run.system.model).__name__} has no latent vector: tag, parse or cluster show what it finds in a "
+            "sentence, and sample what it writes."
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from undersong.decoding.beam import Beam
 from undersong.decoding.given import Source, read
-from undersong.decoding.latent import Trained, posterior, require_latent, write
+from undersong.decoding.latent import Trained, posterior, refuse_structures, require_latent, write
 from undersong.decoding.search import MAX_WORDS, Search
 
 BEAM = Beam()
@@ -89,8 +89,9 @@ def impute(
         One for each sentence, in order; ``log_prob`` counts the given words too.
 
     Raises:
-        UserError: a sentence has no words, or has blanks where the vocabulary is of word pieces.
+        UserError: a sentence has no words, or has blanks where the vocabulary is of word pieces; or z is no vector.
     """
+    refuse_structures(run)
     sources = read(run.tokenizer, sentences, blanks=True)
     return _rewritten(run, sources, search, posterior_mean, max_words, unknown, seed, given=True)
 
