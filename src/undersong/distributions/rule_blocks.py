@@ -12,16 +12,27 @@ from torch import Tensor
 
 
 class Block:
-    """Weights of rules [G, I, J], laid out for products with what words or spans hold: x [n, B, I] and y [n, B, J]."""
+    """Weights of rules [G, I, J], laid out for products with what words or spans hold: x [n, B, I] and y [n, B, J].
 
-    def __init__(self, scores: Tensor, row: Tensor, order: tuple[int, int, int]):
-        """e^(scores - row) of scores [G, N, L, R], by ``order`` of (A, left, right): I is its first."""
-        self.order = (0, *(1 + d for d in order))
+    Args:
+        scores: log-potentials [G, N, L, R] of (A, left, right).
+        row: their scale [G, N]; weights are e^(scores - row).
+        inputs: which of A, left and right is I: 0, 1 or 2; J are the other two, in their order.
+    """
+
+    def __init__(self, scores: Tensor, row: Tensor, inputs: int):
+        # The last stays last in memory: [G, J, I] then. Only the middle one is copied to the front.
+        self.order, self.last = (0, 2, 1, 3) if inputs == 1 else (0, 1, 2, 3), inputs == 2
         turned = scores.permute(self.order)
         weights = torch.empty(turned.shape, dtype=scores.dtype, device=scores.device)
         torch.sub(turned, row[:, :, None, None].expand_as(scores).permute(self.order), out=weights).exp_()
         self.shape = weights.shape
-        self.weights = weights.flatten(2)
+        self.weights = weights.flatten(1, 2).transpose(1, 2) if self.last else weights.flatten(2)
+
+    def of(self, rows: Tensor, *index: Tensor | slice) -> Tensor:
+        """Weights of the sentences in ``rows`` at an index into (A, left, right)."""
+        natural = (self.weights.transpose(1, 2) if self.last else self.weights).view(self.shape).permute(self.order)
+        return natural[(rows if len(natural) > 1 else torch.zeros_like(rows), *index)]
 
     def take(self, x: Tensor) -> Tensor:
         """sum_i x[n, b, i] weights[b, i, j]: [n, B, J]."""
@@ -36,41 +47,38 @@ class Block:
             return x.reshape(-1, x.shape[-1]).mm(weights[0]).view(*x.shape[:2], -1)
         return x.transpose(0, 1).bmm(weights).transpose(0, 1)
 
-    def add(self, total: Tensor, x: Tensor, y: Tensor) -> None:
-        """Adds sum_n x[n, b, i] y[n, b, j], and over b where the rules are shared, to ``total`` [G, I, J]."""
+    def add(self, total: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Adds sum_n x[n, b, i] y[n, b, j], and over b where the rules are shared, to ``total``, as weights are."""
+        x, y = (y, x) if self.last else (x, y)
         if len(total) == 1:
             total[0].addmm_(x.reshape(-1, x.shape[-1]).t(), y.reshape(-1, y.shape[-1]))
         else:
             total.baddbmm_(x.permute(1, 2, 0), y.transpose(0, 1))
+        return total
+
+    def zeros(self) -> Tensor:
+        """A total to add to."""
+        return self.weights.new_zeros(self.shape).flatten(1, 2) if self.last else torch.zeros_like(self.weights)
 
     def counts(self, total: Tensor, out: Tensor) -> None:
-        """Writes total [G, I, J] times weights to ``out`` [G, N, L, R]."""
-        torch.mul(total.view(self.shape), self.weights.view(self.shape), out=out.permute(self.order))
+        """Writes a total times weights to ``out`` [G, N, L, R]."""
+        weights = self.weights.transpose(1, 2) if self.last else self.weights
+        torch.mul(total.view(self.shape), weights.view(self.shape), out=out.permute(self.order))
 
 
 class Rules:
     """Weights e^(binary - row) of log-potentials [G, N, S, S], nonterminals first; ``row`` [G, N] is each A's largest.
 
-    ``both`` children nonterminals: from A to (left, right). ``left`` a preterminal, or ``right``: from it to (A, the
-    other one). ``none`` a nonterminal: from the right one to (A, the left one).
+    ``both`` children are nonterminals: from A to (left, right). The ``left`` one is a preterminal, or the ``right``
+    one: from it to (A, the other one). ``none`` is a nonterminal: from the right one to (A, the left one).
     """
 
     def __init__(self, binary: Tensor):
-        self.n = n = binary.shape[1]
+        n = binary.shape[1]
         row = binary.amax((2, 3))
         self.row = row.double()
         row = torch.where(row.isinf(), 0.0, row)
-        self.both = Block(binary[:, :, :n, :n], row, (0, 1, 2))
-        self.left = Block(binary[:, :, n:, :n], row, (1, 0, 2))
-        self.right = Block(binary[:, :, :n, n:], row, (2, 0, 1))
-        self.none = Block(binary[:, :, n:, n:], row, (2, 0, 1))
-        self.like = binary
-
-    def counts(self, both: Tensor, left: Tensor, right: Tensor, none: Tensor) -> Tensor:
-        """Expected counts [G, N, S, S] from sums of outside times inside values, block by block."""
-        out, n = torch.empty_like(self.like, memory_format=torch.contiguous_format), self.n
-        self.both.counts(both, out[:, :, :n, :n])
-        self.left.counts(left, out[:, :, n:, :n])
-        self.right.counts(right, out[:, :, :n, n:])
-        self.none.counts(none, out[:, :, n:, n:])
-        return out
+        self.both = Block(binary[:, :, :n, :n], row, 0)
+        self.left = Block(binary[:, :, n:, :n], row, 1)
+        self.right = Block(binary[:, :, :n, n:], row, 2)
+        self.none = Block(binary[:, :, n:, n:], row, 2)

@@ -183,16 +183,20 @@ class Charts:
 
     def counts(self, weight: Tensor) -> Tensor:
         """Expected counts of rules [G, N, S, S], each sentence's times its weight [B]."""
-        rules, e, weight = self.rules, self.e, weight[:, None]
-        both, left, right, none = (
-            torch.zeros_like(block.weights) for block in (rules.both, rules.left, rules.right, rules.none)
-        )
+        rules, e, n, weight = self.rules, self.e, self.N, weight[:, None]
+        out = e.new_empty(len(rules.row), n, n + self.P, n + self.P)
+        both = rules.both.zeros()
         for w in range(4, self.T + 1):
             rules.both.add(both, self.over[w - 2] * weight, self._pairs(w).view(self.T - w + 1, self.B, -1))
-        rules.left.add(left, e * weight, self.up_left.flatten(2))
-        rules.right.add(right, e * weight, self.up_right.flatten(2))
-        rules.none.add(none, e[1:] * weight, self.up_none.flatten(2))
-        return rules.counts(both, left, right, none)
+        rules.both.counts(both, out[:, :, :n, :n])
+        # A block after the other, so that each finds the memory of the one before.
+        for block, words, up, into in (
+            (rules.left, e, self.up_left, out[:, :, n:, :n]),
+            (rules.right, e, self.up_right, out[:, :, :n, n:]),
+            (rules.none, e[1:], self.up_none, out[:, :, n:, n:]),
+        ):
+            block.counts(block.add(block.zeros(), words * weight, up.flatten(2)), into)
+        return out
 
 
 class ScaledInside(torch.autograd.Function):

@@ -45,16 +45,15 @@ def _draw(weights: Tensor) -> Tensor:
 def _split(charts: Charts, w: int, b: Tensor, i: Tensor, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The left child's width, and both children's symbols, of constituents of w words from word i of sentence b."""
     n, e, rules = charts.N, charts.e, charts.rules
-    g = b if len(rules.row) > 1 else torch.zeros_like(b)
     last = i + w - 1
     if w == 2:
         left = _draw(charts.none[i, b, a] * e[i, b])
-        right = _draw(rules.none.weights.view(rules.none.shape)[g, :, a, left] * e[last, b])
+        right = _draw(rules.none.of(b, a, left) * e[last, b])
         return torch.ones_like(i), n + left, n + right
     weight = charts.weights[w - 2][i, b]  # [m, w - 1]
     one = charts.left.view(charts.T, charts.B, n, n)[i, b, a] * charts.by_start[i + 1, b, w - 3] * weight[:, :1]
     two = charts.right.view(charts.T, charts.B, n, n)[last, b, a] * charts.by_start[i, b, w - 3] * weight[:, -1:]
-    both = rules.both.weights.view(rules.both.shape)[g, a]  # [m, N, N]
+    both = rules.both.of(b, a)  # [m, N, N]
     lefts = charts.by_start[i, b, : w - 3] * weight[:, 1:-1, None]  # [m, splits, N]
     rights = charts.by_end[i + w, b, charts.T - w + 2 : charts.T - 1]
     many = lefts * rights.bmm(both.transpose(1, 2))  # [m, splits, N], by the left child
@@ -65,10 +64,10 @@ def _split(charts: Charts, w: int, b: Tensor, i: Tensor, a: Tensor) -> tuple[Ten
     left, right = symbol.clone(), symbol.clone()
     m = is_one.nonzero()[:, 0]
     if len(m):
-        left[m] = n + _draw(rules.left.weights.view(rules.left.shape)[g[m], :, a[m], symbol[m]] * e[i[m], b[m]])
+        left[m] = n + _draw(rules.left.of(b[m], a[m], slice(None), symbol[m]) * e[i[m], b[m]])
     m = is_two.nonzero()[:, 0]
     if len(m):
-        right[m] = n + _draw(rules.right.weights.view(rules.right.shape)[g[m], :, a[m], symbol[m]] * e[last[m], b[m]])
+        right[m] = n + _draw(rules.right.of(b[m], a[m], symbol[m]) * e[last[m], b[m]])
     m = (~is_one & ~is_two).nonzero()[:, 0]
     if len(m):
         right[m] = _draw(both[m, symbol[m]] * rights[m, size[m] - 2])
