@@ -23,6 +23,7 @@ from undersong.models import (
     PCFG,
     VAE,
     Counted,
+    FactorialHMM,
     GaussianMixture,
     MixtureOfUnigrams,
 )
@@ -40,6 +41,8 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "gaussians, full": partial(GaussianMixture, VOCAB, 3, Projected, FullComponents, 0.0),
     "many gaussians": partial(GaussianMixture, VOCAB, 60, Projected, FullComponents),
     "hmm": partial(HMM, VOCAB, 3),
+    "hmm of words alone": partial(HMM, VOCAB, 3, ends=False),
+    "factorial hmm": partial(FactorialHMM, VOCAB, 2, 2),
     "pcfg": partial(PCFG, VOCAB),
     "dmv": partial(DMV, VOCAB),
 }
