@@ -87,6 +87,8 @@ class Enumerated:
         z = self.dist.sample((n,))
         assert z.shape == (n, *self.dist.batch_shape, *self.dist.event_shape)
         for b, listed in enumerate(self.structures):
+            if self.log_partition[b] == -torch.inf:
+                continue  # there is nothing to sample
             same = (z[:, b].flatten(1)[:, None] == listed.flatten(1)[None]).all(-1)  # [n, M]
             assert same.any(1).all(), "every sample is a structure"
             seen, want = same.sum(0).double(), self.probabilities(b) * n

@@ -9,7 +9,7 @@ from tests.distributions.enumerated import Enumerated
 from torch.autograd import gradcheck, gradgradcheck
 from torch.distributions import kl_divergence
 
-from undersong.distributions import Chain
+from undersong.distributions import Chain, Structured
 from undersong.distributions.semirings import LOG
 
 CASES = [
@@ -46,6 +46,17 @@ def test_samples_have_their_probabilities(shape):
     torch.manual_seed(0)
     for forbidden in (0.0, 0.25):
         Enumerated(chain(3, [3, 1, 2], 3, shape, forbidden=forbidden), sequences([3, 1, 2], 3)).check_samples()
+
+
+def test_the_general_way_of_sampling_is_as_exact():
+    torch.manual_seed(0)
+
+    class General(Chain):
+        _sample = Structured._sample
+
+    initial, between, emission, final = chain(3, [3, 1, 2], 3, "own").potentials
+    mine = General(initial, between[:, 0], emission, torch.tensor([3, 1, 2]), final)
+    Enumerated(mine, sequences([3, 1, 2], 3)).check_samples()
 
 
 def test_samples_of_chains_that_no_scaling_holds():

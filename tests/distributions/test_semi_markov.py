@@ -71,6 +71,13 @@ def test_padding_changes_nothing():
     torch.testing.assert_close(longer.log_partition, mine.log_partition)
     torch.testing.assert_close(longer.marginals[2][:, :4], mine.marginals[2])
     assert not longer.marginals[2][:, 4:].any()
+    longer = SemiMarkov(mine.potentials[0], mine.potentials[1], segment, mine.lengths, mine.potentials[3])
+    torch.manual_seed(0)
+    z = mine.sample((5,))
+    torch.manual_seed(0)
+    more = longer.sample((5,))
+    assert torch.equal(more[..., :4], z)
+    assert (more[..., 4:] == -1).all()
 
 
 def test_extreme_scores_in_single_precision():

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from undersong.distributions.scaled_chain import Messages
-from undersong.distributions.semirings import LOG, Semiring
+from undersong.distributions.semirings import LOG, Semiring, sample_index
 from undersong.distributions.structured import Parts, Structured
 
 
@@ -56,12 +56,16 @@ class Chain(Structured):
         return transition[:, t if transition.shape[1] > 1 else 0]
 
     def inside(self, semiring: Semiring) -> Tensor:
-        initial, _, emission, final = self.potentials
-        alpha = semiring.lift(initial + emission[:, 0])  # [B, K]
+        return semiring.sum(self._messages(semiring)[-1] + self.potentials[3], -1)
+
+    def _messages(self, semiring: Semiring) -> list[Tensor]:
+        """All up to each word, by its state [..., B, K]; after a sentence's end, all of it."""
+        initial, _, emission, _ = self.potentials
+        alpha = [semiring.lift(initial + emission[:, 0])]
         for t in range(1, emission.shape[1]):
-            step = semiring.product(alpha, self.between(t - 1)) + emission[:, t]
-            alpha = torch.where((t < self.lengths)[:, None], step, alpha)
-        return semiring.sum(alpha + final, -1)
+            step = semiring.product(alpha[-1], self.between(t - 1)) + emission[:, t]
+            alpha.append(torch.where((t < self.lengths)[:, None], step, alpha[-1]))
+        return alpha
 
     def score(self, z: Tensor) -> Tensor:
         initial, _, emission, final = self.potentials
@@ -81,11 +85,15 @@ class Chain(Structured):
         return _LogPartition.apply(self.lengths, *self.potentials)
 
     def _sample(self, n: int) -> Tensor:
-        messages = Messages(self.potentials, self.lengths)
-        z, unsound = messages.sample(n), messages.unsound()
-        if len(unsound):
-            some = self.replace([p.double() for p in _some(self.potentials, unsound)], self.lengths[unsound])
-            z[:, unsound] = Structured._sample(some, n)
+        """From the end: the last state, and each one before it."""
+        wide = self.wide
+        alpha, final = wide._messages(LOG), wide.potentials[3]
+        z = self.lengths.new_zeros(n, *self.batch_shape, *self.event_shape)
+        for t in reversed(range(int(self.lengths.max()))):
+            last = (alpha[t] + final).expand(n, -1, -1)
+            after = alpha[t] + self.pick(wide.between(t).mT, z[..., t + 1]) if t + 1 < z.shape[-1] else last
+            scores = torch.where((self.lengths - 1 == t)[:, None], last, after)  # [n, B, K]
+            z[..., t] = torch.where(t < self.lengths, sample_index(scores, -1)[..., 0], 0)
         return z
 
 

@@ -158,22 +158,6 @@ class Messages:
     def _unordered(self, values: Tensor, shared: bool) -> Tensor:
         return values if shared else torch.empty_like(values).index_copy_(0, self.order, values)
 
-    def sample(self, n: int) -> Tensor:
-        """n samples of every sentence [n, B, T], by drawing the last state and then each one before it."""
-        sentences, steps = self.shape[:2]
-        z = self.rows.new_zeros(n, sentences, steps)
-        after = z[:, :0, 0]
-        alphas, tables = self.alpha.split(self.sizes), self._steps(self.table)
-        for t in reversed(range(len(self.sizes))):
-            p = alphas[t].expand(n, -1, -1)
-            if after.shape[1]:
-                table, size = tables[t].mT, after.shape[1]  # [K to, K from], or one a sentence
-                into = table[after] if table.dim() == 2 else table[torch.arange(size, device=z.device), after]
-                p = torch.cat([p[:, :size] * into, p[:, size:]], 1)
-            after = _choose(p)
-            z[:, self.order[: self.sizes[t]], t] = after
-        return z
-
 
 def _finite(top: Tensor) -> Tensor:
     return torch.where(top == -torch.inf, 0.0, top)
@@ -193,11 +177,3 @@ def _add_product(into: Tensor, left: Tensor, right: Tensor) -> None:
         into.addmm_(left.t(), right)
     else:
         into.addcmul_(left[:, :, None], right[:, None])
-
-
-def _choose(p: Tensor) -> Tensor:
-    """Indices [...] drawn with probabilities in proportion to ``p`` [..., K]; none where p is 0."""
-    total = p.cumsum(-1)
-    return torch.searchsorted(total, torch.rand_like(total[..., :1]) * total[..., -1:], right=True)[..., 0].clamp(
-        max=p.shape[-1] - 1
-    )

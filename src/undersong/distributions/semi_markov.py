@@ -74,7 +74,7 @@ class SemiMarkov(Structured):
         end = self.lengths.expand(n, -1)
         state = sample_index((self.pick(reached, self.lengths - 1) + wide.potentials[3]).expand(n, -1, -1), -1)[..., 0]
         z = end.new_full((n, *self.batch_shape, *self.event_shape), -1)
-        for now in reversed(range(1, z.shape[-1] + 1)):
+        for now in reversed(range(1, int(self.lengths.max()) + 1)):
             here = self.pick(wide._ending(before, now).transpose(1, 2), state)  # [n, B, L or less]
             size = sample_index(here, -1)
             start = now - 1 - size  # [n, B, 1]

@@ -124,6 +124,8 @@ def _finite(top: Tensor) -> Tensor:
 
 
 def sample_index(scores: Tensor, dim: int) -> Tensor:
-    """One index along ``dim``, kept as a dimension of one, drawn from softmax(scores) (Gumbel's trick)."""
-    noise = torch.empty_like(scores).exponential_().clamp(min=torch.finfo(scores.dtype).tiny).log()
-    return (scores - noise).argmax(dim, keepdim=True)
+    """One index along ``dim``, kept as a dimension of one, drawn from softmax(scores); any where all are -inf."""
+    scores = scores.movedim(dim, -1)
+    total = (scores - _finite(scores.amax(-1, keepdim=True))).exp().cumsum(-1)
+    point = torch.rand_like(total[..., :1]) * total[..., -1:]  # below the last, so at no index that is impossible
+    return torch.searchsorted(total, point, right=True).clamp(max=scores.shape[-1] - 1).movedim(-1, dim)
