@@ -50,8 +50,8 @@ def tag(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
 
 
 def parse(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
-    """The sentences with their trees: heads from a dependency model; constituents from a grammar, with the symbols of
-    words as tags (``P0``, ...) and those of constituents as labels (``N0``, ...).
+    """The sentences with their trees: heads from a dependency model; constituents from a grammar, labelled by
+    their symbols, which are numbered together: ``N0``, ``N1``, ... of constituents, then ``P30``, ... of words.
 
     Raises:
         UserError: the model knows no trees, its vocabulary is of word pieces, or a sentence has no words.
