@@ -56,7 +56,8 @@ class Dependency(Structured):
         check_length(self.event_shape[0], len(self.lengths), self._bytes, self.lengths.device)
         (arcs,) = self.potentials
         if self.multiroot:  # the root is the first position, and the head of all
-            root = torch.full_like(arcs[:, 0], -torch.inf).index_fill(1, self.lengths.new_zeros(1), 0.0)
+            root = torch.full_like(arcs[:, 0], -torch.inf)
+            root[:, 0] = 0.0
             found = LogHeads.apply(root, arcs, None, None, self.lengths + 1)
         else:
             root, words = arcs[:, :, 1:].split([1, arcs.shape[1] - 1], 1)

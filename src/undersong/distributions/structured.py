@@ -202,7 +202,7 @@ def _kl(q: Structured, p: Structured) -> Tensor:
     pairs = [(a.double(), b.double()) for a, b in zip(q.potentials, p.potentials, strict=True)]
     free = [(a == -torch.inf) | (b == -torch.inf) for a, b in pairs]
     total, gap = q._moments([torch.where(f, 0.0, a - b) for f, (a, b) in zip(free, pairs, strict=True)])
-    kl = gap - total + p.replace([b for _, b in pairs]).inside(LOG)
+    kl = gap - total + p.replace([b for _, b in pairs]).log_partition
     forbidden = [((a > -torch.inf) & (b == -torch.inf)).double() for a, b in pairs]
     if any(bool(f.any()) for f in forbidden):
         kl = torch.where(q._moments(forbidden)[1].detach() > 0, torch.inf, kl)
