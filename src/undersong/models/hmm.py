@@ -6,6 +6,8 @@ EM is Baum-Welch: expected numbers of each start, transition and emission, by on
 shares. Knows nothing of learning.
 """
 
+import torch
+
 from undersong.models.hidden_markov import HiddenMarkov, Scores
 from undersong.models.tabular import Tabular
 from undersong.nets.table import Table, WordTable
@@ -31,6 +33,9 @@ class HMM(HiddenMarkov, Tabular):
         self.initial = Table(states, smoothing=smoothing)
         self.transition = Table(states, states + ends, smoothing=smoothing)
         self.words = WordTable(vocab, states, smoothing=smoothing)
+        with torch.no_grad():  # states start out different in their words, but hardly in their order: they learn more
+            self.words.logits.mul_(2.0)
+            self.transition.logits.mul_(0.1)
 
     def scores(self) -> Scores:
         """The tables."""
