@@ -17,6 +17,7 @@ from undersong.distributions import Assignment
 from undersong.errors import UserError
 from undersong.learning import EM, Learner, StepwiseEM, ViterbiEM
 from undersong.learning.climb import FELL
+from undersong.learning.em import fresh
 from undersong.models import (
     DMV,
     HMM,
@@ -94,6 +95,10 @@ def test_counts_that_do_not_fit_are_found_out_undone_and_said() -> None:
     said = em.finished()
     assert said is not None
     assert "lowered the objective" in said
+    model, x = em.system.model, random_batches()
+    with torch.no_grad():
+        total = sum(float(model.log_marginal(each).double().sum()) for each in x) + float(model.log_prior())
+    assert total / 36 == pytest.approx(found[-1], abs=1e-4)  # the parameters are those before the fall
     assert all(b >= a - 2e-5 * (1 + abs(a)) for a, b in itertools.pairwise(found))
 
 
@@ -207,6 +212,21 @@ def test_restarts_keep_the_best() -> None:
     said = em.finished()
     assert said is not None
     assert f"{max(ends):.6g}" in said
+
+
+def test_every_restart_starts_elsewhere_and_from_the_seed_alone() -> None:
+    model = MixtureOfUnigrams(VOCAB, 4)
+
+    def starts(seed: int) -> list[Tensor]:
+        torch.manual_seed(seed)
+        made = [fresh(model, number) for number in (0, 1, 2)]
+        return [m.words.logits for m in made if isinstance(m, MixtureOfUnigrams)]
+
+    first, second, third = starts(0)
+    assert first is model.words.logits
+    assert not torch.equal(second, third)
+    assert torch.equal(starts(0)[2], third)
+    assert not torch.equal(starts(1)[2], third)
 
 
 def test_one_of_several_climbs_is_the_one_alone() -> None:

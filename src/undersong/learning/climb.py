@@ -90,7 +90,7 @@ class Climb:
             model.maximise(self.counts)
             self.epochs += 1
             self.objective = None if self.guessed else objective
-            if last is not None and objective - last <= tolerance * abs(last):
+            if last is not None and objective - last <= tolerance * max(1.0, abs(last)):
                 self.ended = CONVERGED
         self.take(model)
         self.counts, self.guessed = {}, False

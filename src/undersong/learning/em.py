@@ -29,7 +29,8 @@ class EM(Learner):
     Args:
         system: what learns; its model is ``Counted``, such as ``MixtureOfUnigrams``, ``HMM`` or ``PCFG``.
         restarts: how many starting points climb side by side; the system holds the one with the best objective.
-        tolerance: learning ends when an epoch raises the objective by no more than this share of it.
+        tolerance: learning ends when an epoch raises the objective by no more than this share of it, or of one nat if
+            it is smaller than that.
 
     Raises:
         UserError: the model cannot be counted, or a number makes no sense.
