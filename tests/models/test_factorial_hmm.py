@@ -13,6 +13,7 @@ from tests.models.vectors import planted_vectors
 
 from undersong.data.batch import Batch
 from undersong.distributions.factorial_chain import FactoredChains, digits
+from undersong.distributions.semirings import LOG
 from undersong.draw import draw
 from undersong.errors import UserError
 from undersong.estimators import Marginal
@@ -106,6 +107,7 @@ def test_it_is_the_flat_hmm_of_its_joint_states():
         x = text(10)
         ours, theirs = model.posterior(x), flat.posterior(x)
         assert torch.allclose(ours.log_partition, theirs.log_partition, rtol=1e-5)
+        assert torch.allclose(ours.inside(LOG), theirs.log_partition, rtol=1e-5)  # one chain at a time
         assert torch.allclose(ours.marginals[2], theirs.marginals[2], atol=1e-5)
         assert torch.allclose(ours.best, theirs.best, rtol=1e-5)
         assert torch.equal(ours.mode, theirs.mode)

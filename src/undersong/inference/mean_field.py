@@ -10,6 +10,8 @@ and may end in another optimum: EM on this bound nearly always rises, and where 
 and stops. Knows nothing of emissions but their expectation.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -49,7 +51,7 @@ class StructuredMeanField(Inference):
         unary = torch.stack([chain.marginals[2] for chain in chains], 2).detach()  # [B, T, M, K]
         spent = torch.stack([(unary[:, :, m] * h).sum((1, 2)) for m, h in enumerate(evidence)]).sum(0)
         totals = torch.stack([chain.log_partition for chain in chains]).sum(0)
-        words = torch.where(x.mask[:, 1:], model.emission.expected(x, unary), 0.0).sum(1)
+        words = torch.where(x.mask[:, 1:], model.emission.expectation(x)(unary), 0.0).sum(1)
         return FactoredChains(chains, totals - spent + words + model.log_length(x))
 
     @torch.no_grad()
@@ -58,27 +60,27 @@ class StructuredMeanField(Inference):
         nothing = model.initial().new_zeros(*x.tokens.shape, model.states)
         evidence = [nothing] * model.chains
         unary = torch.stack([chain.marginals[2] for chain in model.apart(x, evidence)], 2)
+        expected = model.emission.expectation(x)
         for _ in range(self.sweeps):
             for m in range(model.chains):
-                evidence[m] = evidence_for(model, x, unary, m)
+                evidence[m] = evidence_for(expected, unary, m)
                 unary[:, :, m] = model.apart(x, evidence)[m].marginals[2]
         return evidence
 
 
-def evidence_for(model: FactorialHMM, x: Batch, unary: Tensor, chain: int) -> Tensor:
+def evidence_for(expected: Callable[[Tensor], Tensor], unary: Tensor, chain: int) -> Tensor:
     """What the words say of one chain's states given the others' probabilities: h [B, T, K], nats.
 
     E log p(x_t | z_t) is linear in each chain's probabilities, so that its gradient is the expectation given z_mt = k,
-    up to a constant.
+    up to a constant. In the padding it is whatever it is: no chain reads it.
 
     Args:
-        model: whose emission says it.
-        x: B sentences.
-        unary: q_m(z_mt = k) [B, T, M, K].
+        expected: from q_m(z_mt = k) [B, T, M, K] to E log p(x_t | z_t) [B, T].
+        unary: all chains' probabilities [B, T, M, K].
         chain: m.
     """
     with torch.enable_grad():
-        leaf = unary.detach().requires_grad_()
-        expected = torch.where(x.mask[:, 1:], model.emission.expected(x, leaf), 0.0)
-        (found,) = torch.autograd.grad(expected.sum(), leaf)
-    return found[:, :, chain].contiguous()
+        own = unary[:, :, chain].detach().requires_grad_()
+        all_of_them = torch.cat([unary[:, :, :chain], own[:, :, None], unary[:, :, chain + 1 :]], 2)
+        (found,) = torch.autograd.grad(expected(all_of_them).sum(), own)
+    return found

@@ -5,7 +5,7 @@ kept apart. In either case the M-step is in closed form. Knows nothing of chains
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -38,12 +38,14 @@ class FactorialEmission(Configurable, nn.Module, ABC):
         """log p(word | its joint state) for z [S, B, T]: [S, B, T]."""
 
     @abstractmethod
-    def expected(self, x: Batch, unary: Tensor) -> Tensor:
-        """E log p(word | z_1 .. z_M) under independent chains [B, T], linear in the probabilities of each chain.
+    def expectation(self, x: Batch) -> Callable[[Tensor], Tensor]:
+        """E log p(word | z_1 .. z_M) under independent chains, as a function of their probabilities.
 
         Args:
             x: B sentences.
-            unary: q_m(z_mt = k) [B, T, M, K].
+
+        Returns:
+            From q_m(z_mt = k) [B, T, M, K] to nats [B, T]; linear in the probabilities of each chain.
         """
 
     @abstractmethod
@@ -98,12 +100,17 @@ class ProductTable(FactorialEmission):
         """[S, B, T]"""
         return self.words()[x.tokens, z]
 
-    def expected(self, x: Batch, unary: Tensor) -> Tensor:
-        """[B, T]"""
-        value = self.joint(x).clamp(min=LEAST)
-        for m in range(self.chains):
-            value = torch.einsum("btkr,btk->btr", value.unflatten(-1, (self.states, -1)), unary[:, :, m])
-        return value.squeeze(-1)
+    def expectation(self, x: Batch) -> Callable[[Tensor], Tensor]:
+        """From [B, T, M, K] to [B, T]."""
+        joint = self.joint(x).clamp(min=LEAST)
+
+        def expected(unary: Tensor) -> Tensor:
+            value = joint
+            for m in range(self.chains):
+                value = torch.einsum("btkr,btk->btr", value.unflatten(-1, (self.states, -1)), unary[:, :, m])
+            return value.squeeze(-1)
+
+        return expected
 
     def count(self, x: Batch, joint: Tensor) -> dict[str, Tensor]:
         """How often each word stood in each joint state: [V, K^M]."""

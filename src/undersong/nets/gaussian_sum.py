@@ -7,7 +7,7 @@
 to shifts that cancel). The variances have a floor. Knows nothing of chains in time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -86,13 +86,18 @@ class GaussianSum(FactorialEmission):
         away = self._white(self.vectors[x.tokens] - torch.stack(parts).sum(0))
         return (-0.5 * away.square().sum(-1) - self._constant()).to(self.vectors.dtype)
 
-    def expected(self, x: Batch, unary: Tensor) -> Tensor:
-        """[B, T]: the density at the expected mean, less what the chains vary around theirs."""
-        means = self._white(self.means)  # [M, K, D]
-        each = torch.einsum("btmk,mkd->btmd", unary.double(), means)
-        away = self._white(self.vectors[x.tokens]) - each.sum(2)
-        vary = torch.einsum("btmk,mk->bt", unary.double(), means.square().sum(-1)) - each.square().sum((2, 3))
-        return (-0.5 * (away.square().sum(-1) + vary) - self._constant()).to(unary.dtype)
+    def expectation(self, x: Batch) -> Callable[[Tensor], Tensor]:
+        """From [B, T, M, K] to [B, T]: the density at the expected mean, less what the chains vary around theirs."""
+        means, seen = self._white(self.means), self._white(self.vectors[x.tokens])  # [M, K, D], [B, T, D]
+        squares, constant = means.square().sum(-1), self._constant()
+
+        def expected(unary: Tensor) -> Tensor:
+            each = torch.einsum("btmk,mkd->btmd", unary.double(), means)
+            vary = torch.einsum("btmk,mk->bt", unary.double(), squares) - each.square().sum((2, 3))
+            away = (seen - each.sum(2)).square().sum(-1)
+            return (-0.5 * (away + vary) - constant).to(unary.dtype)
+
+        return expected
 
     def count(self, x: Batch, joint: Tensor) -> dict[str, Tensor]:
         """E[s s^T] [M K, M K], E[s v^T] [M K, D], sums of v v^T [D, D] and of words."""
