@@ -103,7 +103,8 @@ def test_blocks_splits_and_vocabulary_are_those_of_plain_text(tmp_path: Path) ->
 def test_splits_by_name(layout: str, tmp_path: Path) -> None:
     lines = sentences(30)
     for split, part in {"train": lines[:20], "dev": lines[20:25], "test": lines[25:]}.items():
-        name = {"begins": f"{split}.conllu", "ends": f"en_x-ud-{split}.conllu", "folders": f"bank/{split}/doc_test.conllu"}
+        ends, folders = f"en_x-ud-{split}.conllu", f"bank/{split}/doc_test.conllu"
+        name = {"begins": f"{split}.conllu", "ends": ends, "folders": folders}
         path = tmp_path / "in" / name[layout]
         path.parent.mkdir(parents=True, exist_ok=True)
         conllu(path, part)

@@ -16,7 +16,9 @@ from undersong.data.prepare import prepare
 from undersong.decoding.annotating import parse, read_split, read_words, tag
 from undersong.decoding.clustering import cluster, describe_clusters, probabilities
 from undersong.decoding.generating import sample
+from undersong.errors import UserError
 from undersong.evaluation import evaluate
+from undersong.inference import Observed
 from undersong.learning import Run, train
 from undersong.learning.em import EM
 from undersong.measures.attachment import attached
@@ -70,7 +72,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         "hmm": _run(folder, "hmm", words, partial(HMM, states=5)),
         "dmv": _run(folder, "dmv", words, DMV),
         "pcfg": _run(folder, "pcfg", trees, partial(PCFG, nonterminals=3, preterminals=4)),
-        "mixture": _run(folder, "mixture", classes, partial(MixtureOfUnigrams, latent=4), epochs=20),
+        "mixture": _run(folder, "mixture", classes, partial(MixtureOfUnigrams, latent=4), inference=Observed),
     }
 
 
@@ -119,6 +121,9 @@ def test_clusters_are_described_by_their_own_words(runs: dict[str, Run]) -> None
     run = runs["mixture"]
     figures = evaluate(run, split="test")
     assert figures["cluster_sentences"] == len(run.corpus().test)
+    assert figures["cluster_many_to_one"] == pytest.approx(1.0)  # it was told the classes of training sentences
+    assert figures["elbo"] == pytest.approx(-figures["reconstruction"] - figures["kl"], abs=1e-4)
+    assert figures["elbo"] == pytest.approx(figures["objective"], abs=1e-4)  # judged without the classes
     assert figures["event"].startswith("bag of words")
     assert figures["kl"] > 0
     found = describe_clusters(run, run.corpus().train, words=3, sentences=2)
@@ -151,6 +156,24 @@ def test_what_tag_and_parse_write_is_read_again(runs: dict[str, Run], capsys: py
     assert main(["parse", str(runs["pcfg"].path), "--json", "the dog sees"]) == 0
     (said,) = json.loads(capsys.readouterr().out)
     assert said["constituents"][0][:2] == [0, 3]
+
+
+def test_sentences_of_one_word_and_impossible_ones(runs: dict[str, Run], tmp_path: Path) -> None:
+    """One word has one tree; of an impossible sentence nothing can be said, and the message says which it is."""
+    alone, several = parse(runs["pcfg"], read_words(runs["pcfg"].tokenizer, ["dog", "the dog"]))
+    assert alone.spans == ()
+    assert several.spans
+    assert parse(runs["dmv"], read_words(runs["dmv"].tokenizer, ["dog", "the dog"]))[0].heads == (0,)
+    bare = _run(tmp_path, "bare", runs["hmm"].corpus().folder, partial(HMM, states=2, smoothing=0.0))
+    with pytest.raises(UserError, match="sentence 2 has probability 0"):
+        tag(bare, read_words(bare.tokenizer, ["the dog sees the cat .", "zebra"]))
+
+
+def test_annotation_that_is_not_there_cannot_be_believed(runs: dict[str, Run], tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_text("the dog sees the cat\n" * 40)
+    prepare(str(tmp_path / "plain.txt"), out=tmp_path / "plain", min_words=2, splits=(1, 0, 0), show_progress=False)
+    with pytest.raises(UserError, match="no classes, tags, heads or constituents"):
+        _run(tmp_path, "run", tmp_path / "plain", HMM, inference=Observed)
 
 
 def test_commands_on_clusters(runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +209,6 @@ def test_a_model_without_the_structure_says_so(runs: dict[str, Run], capsys: pyt
         (["reconstruct", hmm, "the dog"], "has no latent vector"),
         (["tag", hmm, "the dog", "--split", "test"], "beside --split"),
         (["tag", hmm, " "], "has no words"),
-        (["parse", str(runs["pcfg"].path), "dog"], "one word"),
     ):
         assert main(words) == 2, words
         assert said in capsys.readouterr().err

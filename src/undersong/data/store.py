@@ -69,6 +69,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    @property
+    def annotated(self) -> bool:
+        """Whether anything is known of sentences beside their words."""
+        return any(values is not None for values in (self.labels, self.tags, self.heads, self.spans))
+
     @cached_property
     def lengths(self) -> NDArray[np.int32]:
         """Words of each sentence: int32 [sentences]."""

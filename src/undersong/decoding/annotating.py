@@ -61,8 +61,13 @@ def parse(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
         heads = structures.heads(q)
         return structures.symbols(q) if heads is None else heads
 
-    found = _each(run, sentences, trees, "knows no trees: use a grammar or a DMV")
-    return [_with_tree(s, tree) for s, tree in zip(sentences, found, strict=True)]
+    long = [s for s in sentences if len(s.words) > 1] or list(sentences)
+    found = iter(_each(run, long, trees, "knows no trees: use a grammar or a DMV"))
+    if len(long) == len(sentences):
+        return [_with_tree(s, tree) for s, tree in zip(sentences, found, strict=True)]
+    parsed = [_with_tree(s, next(found)) if len(s.words) > 1 else s for s in sentences]
+    alone = {"heads": (0,)} if any(s.heads is not None for s in parsed) else {"spans": ()}  # a word has but one tree
+    return [s if len(s.words) > 1 else replace(s, **alone) for s in parsed]
 
 
 def read_words(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Sentence]:
@@ -111,11 +116,27 @@ def _each(
     answers: dict[int, Tensor] = {}
     for rows in shown(alike([len(i) for i in ids], AT_ONCE), len(ids), "reading"):
         q = run.system.structure(Batch.of([ids[i] for i in rows], rows).to(device))
+        possible(q, rows)
         z = read(q)
         if z is None:
             raise UserError(f"a {type(run.system.model).__name__} {lacking}.")
         answers.update(zip(rows, z.cpu(), strict=True))
     return [answers[i] for i in range(len(ids))]
+
+
+def possible(q: Distribution, rows: Sequence[int]) -> None:
+    """Refuse sentences that the model holds for impossible: no structure of theirs is better than another.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    log_p = getattr(q, "log_partition", None)
+    wrong = [] if log_p is None else [row for row, bad in zip(rows, (log_p == -torch.inf).tolist(), strict=True) if bad]
+    if wrong:
+        raise UserError(
+            f"sentence {min(wrong) + 1} has probability 0 under this model, as with a word that it never saw and no "
+            "smoothing: leave it out, or train with --model.smoothing above 0."
+        )
 
 
 def _spelled(tokenizer: Tokenizer, word: str) -> str:

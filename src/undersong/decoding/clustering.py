@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from undersong.data.batch import SPECIAL, Batch
 from undersong.data.store import Split
 from undersong.decoding import structures
+from undersong.decoding.annotating import possible
 from undersong.decoding.given import read
 from undersong.decoding.latent import Trained, alike, device_of
 from undersong.decoding.progress import shown
@@ -108,7 +109,9 @@ def probabilities(run: Trained, ids: Sequence[list[int]]) -> NDArray[np.float64]
     device = device_of(run.system)
     answers: dict[int, NDArray[np.float64]] = {}
     for rows in shown(alike([len(i) for i in ids], AT_ONCE), len(ids), "reading"):
-        p = structures.probabilities(run.system.structure(Batch.of([ids[i] for i in rows], rows).to(device)))
+        q = run.system.structure(Batch.of([ids[i] for i in rows], rows).to(device))
+        possible(q, rows)
+        p = structures.probabilities(q)
         if p is None:
             raise UserError(f"a {type(run.system.model).__name__} puts sentences in no clusters: use a mixture.")
         answers.update(zip(rows, p.cpu().double().numpy(), strict=True))

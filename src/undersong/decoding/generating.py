@@ -65,7 +65,7 @@ def sample(
             samples of p(x). A language model has no z to differ in: any other search gives n times the same sentence.
         max_words: most words of a sentence.
         unknown: whether the unknown word may be written.
-        seed: of all noise; the first sentences are the same however many are asked for.
+        seed: of all noise; from a decoder the first sentences are the same however many are asked for.
 
     Raises:
         UserError: n is below 0, or the model writes no sentences.

@@ -77,7 +77,7 @@ def judge(
     system.eval()
     scores = score(system, split, seed)
     sampled, refined = None, False
-    if scores.exact is None and scores.draw is not None and scores.draw.log_qz is not None:
+    if scores.exact is None and scores.z is not None and scores.draw is not None and scores.draw.log_qz is not None:
         wanted = not bounds_log_p(system, scores.draw) if refine is None else refine
         refined = wanted and proposes(system.inference)
         rows = fixed_subset(split, subset)
@@ -125,10 +125,10 @@ def _bounds(system: System, scores: Scores) -> Figures:
             found["reconstruction"] = -float(d.mean(d.log_px).cpu().double().mean())
         if d.parts is not None and d.parts.shape[1]:
             found["kl"] = float(d.kl.cpu().double().mean())
-            if scores.exact is None:
-                found["elbo"] = -found["reconstruction"] - found["kl"]
             if found["objective"] is not None and found["objective"] < 0:
                 found["kl_percent"] = 100 * system.objective.kl_factor(FINAL) * found["kl"] / -found["objective"]
+        if scores.exact is None and d.parts is not None:
+            found["elbo"] = float((d.mean(d.log_px) - d.kl).cpu().double().mean())
     if found["elbo"] is not None:
         found["ppl_elbo"] = perplexity(-found["elbo"] * len(scores.rows), scores.tokens)
     return found

@@ -51,8 +51,9 @@ def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
             columns["objective"] = objective(system, d)
         if d.parts is None or d.parts.shape[1]:
             columns["reconstruction"] = -d.mean(d.log_px)
-            if d.parts is not None:
-                columns |= {"kl": d.kl, "elbo": d.mean(d.log_px) - d.kl}
+        if d.parts is not None:
+            columns["elbo"] = d.mean(d.log_px) - d.kl
+            columns["kl"] = d.kl if d.parts.shape[1] else None
     if scores.exact is not None:
         columns["elbo"] = scores.exact
     nats = {name: None if t is None else t.cpu().double().numpy() for name, t in columns.items()}

@@ -65,7 +65,7 @@ def score(system: System, split: Split, seed: int = 0, size: int = 128) -> Score
     exact: list[Tensor] = []
     for part in shown(parts, len(split), "scoring sentences"):
         x = split.batch(part).to(device)
-        if isinstance(system.model, ExactModel):
+        if system.exact and isinstance(system.model, ExactModel):
             exact.append(system.model.log_marginal(x))
         try:
             draws.append(system.judge(x, seed))

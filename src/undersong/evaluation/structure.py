@@ -13,15 +13,16 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
+from undersong.data.corpora.brackets import PUNCTUATION as PENN_PUNCTUATION
 from undersong.decoding import structures
-from undersong.errors import UserError
+from undersong.errors import NoStructure
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.attachment import attached
 from undersong.measures.brackets import bracket_scores, left_branching, proper, random_branching, right_branching
 from undersong.measures.clustering import agreement
 
-PUNCTUATION = frozenset(("PUNCT", "punct", ",", ".", ":", "``", "''", "-LRB-", "-RRB-", "-lrb-", "-rrb-", "HYPH"))
+PUNCTUATION = frozenset(tag.lower() for tag in (*PENN_PUNCTUATION, "PUNCT"))
 
 
 class Tags(Measure):
@@ -151,7 +152,7 @@ def _found(
         x = subject.split.batch(part).to(subject.device)
         try:
             z = read(subject.system.structure(x))
-        except UserError as reason:
+        except NoStructure as reason:
             raise NotApplicable(str(reason).rstrip(".")) from None
         if z is None:
             raise NotApplicable(f"the model {lacking}")
@@ -173,5 +174,5 @@ def _punctuation(subject: Subject, x: Batch) -> Tensor:
     names, marks = subject.corpus.info.get("tag_names"), x.tags
     if names is None or marks is None:
         names, marks = subject.corpus.tokenizer.names, x.tokens
-    wrong = [i for i, name in enumerate(names) if name in PUNCTUATION]
+    wrong = [i for i, name in enumerate(names) if name.lower() in PUNCTUATION]
     return torch.isin(marks, torch.tensor(wrong, dtype=marks.dtype, device=marks.device))

@@ -4,6 +4,7 @@ Knows nothing of objectives or gradients' estimators.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import nn
 from torch.distributions import Distribution
@@ -14,8 +15,17 @@ from undersong.models.base import Model
 
 
 class Inference(Configurable, nn.Module, ABC):
-    """q(z|x); its first two arguments are the sizes of the vocabulary and of z."""
+    """q(z|x); its first two arguments are the sizes of the vocabulary and of z.
+
+    ``exact`` says whether q is p(z|x) itself, so that every bound is log p(x).
+    """
+
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, model: Model, x: Batch, step: int) -> Distribution:
         """q(z|x) for B sentences: batch shape [B]."""
+
+    def unaided(self, model: Model, x: Batch, step: int) -> Distribution:
+        """q(z|x) as sentences are judged by: from their words alone, whatever annotation they carry."""
+        return self(model, x, step)

@@ -14,6 +14,8 @@ from undersong.models.base import ExactModel, Model
 class Exact(Inference):
     """The model's own posterior. ``vocab`` and ``latent`` are taken for the seam's sake: nothing is learned here."""
 
+    exact = True
+
     def __init__(self, vocab: int, latent: int):
         super().__init__()
 

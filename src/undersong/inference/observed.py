@@ -16,8 +16,11 @@ from undersong.models.base import ExactModel, Model
 class Observed(Inference):
     """The model's own posterior given the annotation too; its ``log_partition`` is log p(x, annotation).
 
-    ``vocab`` and ``latent`` are taken for the seam's sake: nothing is learned here.
+    Sentences are judged without their annotation. ``vocab`` and ``latent`` are taken for the seam's sake: nothing is
+    learned here.
     """
+
+    exact = True
 
     def __init__(self, vocab: int, latent: int):
         super().__init__()
@@ -27,3 +30,8 @@ class Observed(Inference):
         if not isinstance(model, ExactModel):
             raise UserError(f"{type(model).__name__} has no exact posterior to condition: use --inference Amortized.")
         return model.posterior(x, given=True)
+
+    def unaided(self, model: Model, x: Batch, step: int) -> Distribution:
+        """p(z|x): batch shape [B]."""
+        assert isinstance(model, ExactModel)
+        return model.posterior(x)

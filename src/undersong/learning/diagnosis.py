@@ -108,7 +108,7 @@ def diagnose(case: Case) -> list[Finding]:
     if case.latent == 0:
         return [Finding("healthy", True, "The model has no latent variable, so nothing can collapse.", "latent 0")]
     if case.summed:
-        return [Finding("healthy", True, "z is summed out exactly: there is no posterior to collapse.", "exact")]
+        return [Finding("healthy", True, "z is summed out: no posterior was learned that could collapse.", "exact")]
     if not case.valid:
         return [Finding("early", True, "Too early to say: no held-out sentences were looked at yet.", "no record")]
     early = max(case.settled, EARLY)

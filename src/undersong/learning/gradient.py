@@ -79,5 +79,7 @@ class Gradient(Learner):
 @torch.no_grad()
 def terms(d: Draw) -> Metrics:
     """The distortion and, where q has a density, the rate of a draw: means over its sentences, nats."""
+    if d.z is None:  # summed out, and no part of the loss
+        return {}
     found = {"reconstruction": -d.mean(d.log_px).mean()}
     return found if d.parts is None or not d.parts.shape[1] else {**found, "kl": d.kl.mean()}

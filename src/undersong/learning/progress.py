@@ -74,10 +74,12 @@ class Display:
         share = f"  {_held(self.held, short=True)}" if self.held else ""
         where = f"epoch {line['epoch']:.2f}  step {line['step']}  {line['tokens_per_second']:,.0f} tokens/s"
         terms = f"reconstruction {_number(line.get('reconstruction'))}  KL {_number(line.get('kl'))}"
-        return where, f"{terms}{share}"
+        return where, f"{terms}{share}" if "reconstruction" in line else f"loss {_number(line.get('loss'))}"
 
 
 def _held(line: Line, short: bool = False) -> str:
+    if line["reconstruction"] is None and line["kl"] is None:
+        return ""
     percent = line["kl_percent"]
     share = "" if percent is None else f" ({percent:.1f}% of the objective)"
     units = "" if line["active_units"] is None else f"  active units {line['active_units']}"

@@ -22,7 +22,7 @@ from undersong.data.store import Corpus
 from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
 from undersong.families import PointMass
-from undersong.inference import Amortized, Exact
+from undersong.inference import Amortized, Exact, Observed
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
@@ -64,6 +64,11 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             raise UserError(
                 f"The posterior is a point mass, which has no density, and {type(system.objective).__name__} needs "
                 "one: use the Autoencoder objective, or another family (DiagonalGaussian, IsotropicGaussian)."
+            )
+        if isinstance(system.inference, Observed) and not corpus.train.annotated:
+            raise UserError(
+                f"{corpus.folder} has no classes, tags, heads or constituents for --inference Observed to believe: use "
+                "Exact, or prepare a corpus with annotation."
             )
         _make_folder(folder, own, corpus, system)
         _fit(made, own, system, corpus, folder, None)

@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.draw import FINAL, Draw, draw
-from undersong.errors import UserError
+from undersong.errors import NoStructure
 from undersong.estimators import Estimator
 from undersong.inference import Inference
 from undersong.models import ExactModel, Layered, Model
@@ -51,19 +51,27 @@ class System(nn.Module):
         Raises:
             NotImplementedError: the posterior has no keyed noise.
         """
-        return self.estimator.judge(self.model, x, self.posterior(x, FINAL), self.objective, FINAL, seed)
+        q = self.inference.unaided(self.model, x, FINAL)
+        return self.estimator.judge(self.model, x, q, self.objective, FINAL, seed)
+
+    @property
+    def exact(self) -> bool:
+        """Whether log p(x) is known, and every bound equals it."""
+        return self.inference.exact and isinstance(self.model, ExactModel)
 
     def structure(self, x: Batch) -> Distribution:
-        """p(structure|x): the exact posterior over discrete z; in a layered model, that given the mean of q(z|x).
+        """p(structure|x), or what stands for it, from the words alone; in a layered model given the mean of q(z|x).
 
         Raises:
-            UserError: the model has vectors only.
+            NoStructure: the model has vectors only.
         """
         if isinstance(self.model, Layered):
             return self.model.structure(x, self.posterior(x, FINAL).mean)
         if isinstance(self.model, ExactModel) and self.model.latent:
-            return self.model.posterior(x)
-        raise UserError(f"{type(self.model).__name__} has no clusters, tags or trees: its latent variable is a vector.")
+            return self.inference.unaided(self.model, x, FINAL)
+        raise NoStructure(
+            f"{type(self.model).__name__} has no clusters, tags or trees: its latent variable is a vector."
+        )
 
     def group(self, name: str) -> Iterator[nn.Parameter]:
         """The parameters of ``generative``, ``inference`` or ``auxiliary``."""

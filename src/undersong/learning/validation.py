@@ -70,7 +70,8 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
     Returns:
         ``objective`` (to maximise), ``elbo``, ``reconstruction`` (the distortion, -E log p(x|z)), ``kl`` (the rate),
         ``kl_percent`` (100 KL / -objective with the objective's own factor), ``active_units``, ``dead_units`` (of D
-        dimensions, those with under 0.01 nat of KL; None where KL has no parts).
+        dimensions, those with under 0.01 nat of KL; None where KL has no parts). Where z was summed out, neither
+        ``reconstruction`` nor ``kl``.
     """
     latent = system.model.latent
     value = float(system.objective(d).cpu().double().mean())
@@ -80,6 +81,8 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
     if d.parts is not None:
         rate = float(d.kl.cpu().double().mean())
         found["elbo"] = -distortion - rate
+        if latent and not d.parts.shape[1]:
+            found["reconstruction"] = None  # z was summed out
         if d.parts.shape[1]:
             found["kl"] = rate
             if value < 0:

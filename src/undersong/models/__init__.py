@@ -34,6 +34,7 @@ __all__ = [
     "GaussianMixture",
     "Generative",
     "LanguageModel",
+    "Layered",
     "MixtureOfExperts",
     "MixtureOfRNNs",
     "MixtureOfUnigrams",
