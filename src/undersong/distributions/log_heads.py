@@ -122,9 +122,9 @@ def _outside(ctx: Any, root: Tensor) -> Tensor:
     """Derivatives by all values of the chart, from the roots' posteriors [n, B]."""
     heads: Heads = ctx.heads
     left, right = heads.done
-    up = torch.zeros_like(heads.chart)
+    up = heads.up.zero_()
     up[left, 0] = torch.where(heads.chart[left, 0] > 0, root / heads.chart[left, 0], 0.0)
     sentence = torch.arange(len(ctx.sizes), device=up.device)
     up[right, :, ctx.sizes - 1, sentence] = torch.where(ctx.ways > 0, root / ctx.ways, 0.0)
-    heads.outside(up)
+    heads.outside()
     return up

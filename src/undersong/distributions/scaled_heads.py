@@ -20,14 +20,16 @@ View = tuple[tuple[int, ...], tuple[int, ...], int]  # size, strides and offset,
 class Layout:
     """Views of a chart [planes, n, n, B] by span width w; two planes, in rising order, are a leading dimension of 2."""
 
-    def __init__(self, n: int, batch: int):
+    def __init__(self, n: int, batch: int, skip: int = 0):
+        """Of planes counted from ``skip``."""
         self.n, self.batch, self.column, self.row, self.plane = n, batch, batch, n * batch, n * n * batch
+        self.start = skip * self.plane
 
     def _view(self, w: int, splits: tuple[int, ...], strides: tuple[int, ...], *starts: int) -> View:
         size, stride = (*splits, self.n - w, self.batch), (*strides, self.row + self.column, 1)
         if len(starts) == 2:
             size, stride = (2, *size), (starts[1] - starts[0], *stride)
-        return size, stride, starts[0]
+        return size, stride, self.start + starts[0]
 
     def spans(self, w: int, *planes: int) -> View:
         """(i, i + w) for all i: [n - w, B]."""
@@ -44,9 +46,10 @@ class Layout:
 
 
 class Heads(ABC):
-    """A chart, and ``done``, its planes of finished spans, to the left and to the right."""
+    """A chart, room for derivatives, and ``done``, the planes of finished spans, to the left and to the right."""
 
     chart: Tensor
+    up: Tensor
     done: tuple[int, int]
     checked: int  # planes, from the first, in which a small value means an underflow
 
@@ -55,8 +58,14 @@ class Heads(ABC):
         """Fills the chart, with values raised to ``least``."""
 
     @abstractmethod
-    def outside(self, up: Tensor) -> None:
+    def outside(self) -> None:
         """Adds to ``up``, which holds derivatives by finished spans, those by all that they are made of."""
+
+
+def _charts(planes: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """A chart of ones, and room for its derivatives: in one piece, which C's allocator keeps from call to call."""
+    chart, up = like.new_empty(2, planes, *like.shape[1:])
+    return chart.fill_(1.0), up
 
 
 class _ArcViews(NamedTuple):
@@ -77,16 +86,16 @@ class ByArc(Heads):
 
     def __init__(self, arcs: Tensor):
         self.arcs = arcs
-        self.chart = arcs.new_ones(4, *arcs.shape[1:])
-        self.views = self._views(*arcs.shape[2:])
+        self.chart, self.up = _charts(4, arcs)
+        self.views = self._views(*arcs.shape[2:], 0)
 
     @staticmethod
     @lru_cache(maxsize=256)
-    def _views(n: int, batch: int) -> list[_ArcViews]:
-        at, this = Layout(n, batch), ByArc
+    def _views(n: int, batch: int, skip: int) -> list[_ArcViews]:
+        at, weights, this = Layout(n, batch, skip), Layout(n, batch), ByArc
         return [
             _ArcViews(
-                weights=at.spans(w, 0, 1),
+                weights=weights.spans(w, 0, 1),
                 open=at.lefts(w, w, (this.RIGHT, 0)),
                 below=at.rights(w, w, (this.LEFT, 1)),
                 arcs=at.spans(w, this.LEFT_ARC, this.RIGHT_ARC),
@@ -108,15 +117,15 @@ class ByArc(Heads):
             if least:
                 done.clamp_(min=least)
 
-    def outside(self, up: Tensor) -> None:
-        at, weights, over = self.chart.as_strided, self.arcs.as_strided, up.as_strided
-        for v in reversed(self.views):
-            done = over(*v.done)[:, None]
-            over(*v.left).addcmul_(done, at(*v.right))
-            over(*v.right).addcmul_(done, at(*v.left))
-            joined = (over(*v.arcs) * weights(*v.weights)).sum(0)
-            over(*v.open).addcmul_(joined, at(*v.below))
-            over(*v.below).addcmul_(joined, at(*v.open))
+    def outside(self) -> None:
+        at, weights = self.chart.as_strided, self.arcs.as_strided
+        for v, up in zip(reversed(self.views), reversed(self._views(*self.arcs.shape[2:], 4)), strict=True):
+            done = at(*up.done)[:, None]
+            at(*up.left).addcmul_(done, at(*v.right))
+            at(*up.right).addcmul_(done, at(*v.left))
+            joined = (at(*up.arcs) * weights(*v.weights)).sum(0)
+            at(*up.open).addcmul_(joined, at(*v.below))
+            at(*up.below).addcmul_(joined, at(*v.open))
 
 
 class _ValenceViews(NamedTuple):
@@ -149,18 +158,18 @@ class ByValence(Heads):
 
     def __init__(self, first: Tensor, later: Tensor, stop: Tensor):
         self.first, self.later, self.stop = first, later, stop
-        self.chart = first.new_ones(8, *first.shape[1:])
-        self.views = self._views(*first.shape[2:])
+        self.chart, self.up = _charts(8, first)
+        self.views = self._views(*first.shape[2:], 0)
 
     @staticmethod
     @lru_cache(maxsize=256)
-    def _views(n: int, batch: int) -> list[_ValenceViews]:
-        at, this = Layout(n, batch), ByValence
+    def _views(n: int, batch: int, skip: int) -> list[_ValenceViews]:
+        at, weights, this = Layout(n, batch, skip), Layout(n, batch), ByValence
         return [
             _ValenceViews(
-                weights=at.spans(w, 0, 1),
-                left_weights=at.spans(w, 0),
-                right_weights=at.spans(w, 1),
+                weights=weights.spans(w, 0, 1),
+                left_weights=weights.spans(w, 0),
+                right_weights=weights.spans(w, 1),
                 open=at.lefts(w, w - 1, (this.RIGHT, 0), (this.RIGHT_OPEN, 1)),
                 below=at.rights(w, w - 1, (this.LEFT_OPEN, 1), (this.LEFT, 2)),
                 more=at.spans(w, this.LEFT_MORE, this.RIGHT_MORE),
@@ -198,14 +207,14 @@ class ByValence(Heads):
             if least:
                 done.clamp_(min=least)
 
-    def outside(self, up: Tensor) -> None:
-        at, first, later, over = self.chart.as_strided, self.first.as_strided, self.later.as_strided, up.as_strided
-        for v in reversed(self.views):
-            done = over(*v.opened).addcmul_(over(*v.done), self.stop.as_strided(*v.stop))[:, None]
-            over(*v.left).addcmul_(done, at(*v.right))
-            over(*v.right).addcmul_(done, at(*v.left))
-            over(*v.near_left)[0].addcmul_(over(*v.left_arcs), first(*v.left_weights))
-            over(*v.near_right)[0].addcmul_(over(*v.right_arcs), first(*v.right_weights))
-            more = (over(*v.arcs) * later(*v.weights))[:, None]
-            over(*v.open).addcmul_(more, at(*v.below))
-            over(*v.below).addcmul_(more, at(*v.open))
+    def outside(self) -> None:
+        at, first, later = self.chart.as_strided, self.first.as_strided, self.later.as_strided
+        for v, up in zip(reversed(self.views), reversed(self._views(*self.first.shape[2:], 8)), strict=True):
+            done = at(*up.opened).addcmul_(at(*up.done), self.stop.as_strided(*v.stop))[:, None]
+            at(*up.left).addcmul_(done, at(*v.right))
+            at(*up.right).addcmul_(done, at(*v.left))
+            at(*up.near_left)[0].addcmul_(at(*up.left_arcs), first(*v.left_weights))
+            at(*up.near_right)[0].addcmul_(at(*up.right_arcs), first(*v.right_weights))
+            more = (at(*up.arcs) * later(*v.weights))[:, None]
+            at(*up.open).addcmul_(more, at(*v.below))
+            at(*up.below).addcmul_(more, at(*v.open))
