@@ -123,9 +123,9 @@ class Ours:
 
 
 def apart(ours: Tables, theirs: Tables) -> float:
-    """The largest relative difference of any two entries that are not both next to nothing."""
-    gaps = [np.abs(a - b) / np.maximum(np.maximum(a, b), 1e-30) for a, b in zip(ours, theirs, strict=True)]
-    return float(max(gap.max() for gap in gaps))
+    """The largest relative difference of any two entries, of which the larger is 1e-30 or more."""
+    pairs = [(np.minimum(a, b), np.maximum(a, b)) for a, b in zip(ours, theirs, strict=True)]
+    return max(float((1 - less[more >= 1e-30] / more[more >= 1e-30]).max()) for less, more in pairs)
 
 
 def against_hmmlearn(folder: Path, sharp: int, rounds: int) -> dict[str, Any]:
