@@ -24,8 +24,7 @@ from undersong.inference.refined import proposes
 from undersong.learning.system import System
 from undersong.measures.information import cap, mutual_information
 from undersong.measures.latent import active_units
-from undersong.models import event
-from undersong.models.base import DENSITIES
+from undersong.models.base import is_density
 
 Figures = dict[str, Any]
 ESTIMATOR = "mean of log q(z|x) - log 1/N sum_j q(z|x_j) over the N sentences of the split"
@@ -90,7 +89,7 @@ def judge(
         same = {"nll_is": "nll_exact", "ppl_is": "ppl_exact", "autogen_generation": "elbo"}
         figures |= {name: figures[other] for name, other in same.items()}
         figures |= {"nll_is_sentences": len(scores.rows), "nll_is_se": 0.0}
-    if event(system.model) in DENSITIES:  # of which no perplexity is made
+    if is_density(system.model):
         figures |= {name: None for name in figures if name.startswith("ppl")}
     return Judgement({name: _finite(value) for name, value in figures.items()}, scores, sampled)
 

@@ -36,7 +36,7 @@ class PosteriorMeans(SentenceVectors):
                 f"{run} was trained on {trained.info['vocab_size']} words, and this corpus has {vocab}: use a run that "
                 "was trained on the same corpus."
             )
-        self.width = trained.system.model.latent
+        self.width, self.mark = trained.system.model.latent, f"of {trained.name} at step {trained.step}"
         self._trained = (trained.system,)  # in a tuple: its parameters are not the mixture's
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
     config.yaml      the arguments of train, complete, with device, precision and threads as they were resolved
     run.json         the corpus it was trained on (hash, vocabulary size), the versions of the code
+    files/           copies of the files that the model is made from, such as word vectors
     tokenizer.json   so that a run can be used without its corpus
     metrics.jsonl    see ``record``
     checkpoints/     see ``checkpoint``
@@ -21,6 +22,7 @@ from undersong.data.tokens import Tokenizer
 from undersong.errors import UserError
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoints, DamagedCheckpoint
+from undersong.learning.luggage import unpacked
 from undersong.learning.record import Line, read_record
 from undersong.learning.seeds import sow
 from undersong.learning.state import load_weights
@@ -69,7 +71,7 @@ class Run:
         from undersong.learning.train import train
 
         path = Path(path)
-        config, info = configuration.read(path / CONFIG), read_info(path)
+        config, info = unpacked(configuration.read(path / CONFIG), path), read_info(path)
         step, stored = _best(path)
         system = build(configuration.instantiate(train, config), info["vocab_size"], config["seeds"][0])
         load_weights(system, stored)

@@ -31,6 +31,7 @@ from undersong.learning.diagnosis import Case
 from undersong.learning.doctor import Watch
 from undersong.learning.files import write_atomically
 from undersong.learning.fit import Fit, Limits, Memory
+from undersong.learning.luggage import FILES, packed, unpacked
 from undersong.learning.progress import Display
 from undersong.learning.record import Line, Record, read_record
 from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info
@@ -70,6 +71,7 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
                 f"{corpus.folder} has no classes, tags, heads or constituents for --inference Observed to believe: use "
                 "Exact, or prepare a corpus with annotation."
             )
+        own = packed(own, folder)
         _make_folder(folder, own, corpus, system)
         _fit(made, own, system, corpus, folder, None)
 
@@ -77,12 +79,12 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
 def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
     """Go on with the run in a folder from its last whole checkpoint, or begin it if it was never written down."""
     if not (folder / CONFIG).exists():
-        others = {p.name for p in folder.iterdir()} - {INFO, TOKENIZER} if folder.exists() else set()
+        others = {p.name for p in folder.iterdir()} - {INFO, TOKENIZER, FILES} if folder.exists() else set()
         if any(not name.startswith(".") for name in others):
             raise UserError(f"{folder} is not a run's folder (no {CONFIG}): choose another --out.")
         return start(train, given, seed, folder)
-    stored = configuration.read(folder / CONFIG)
-    own = _merged(stored, given, configuration.defaults(train), folder)
+    stored = unpacked(configuration.read(folder / CONFIG), folder)
+    own = _merged(stored, packed(given, folder), configuration.defaults(train), folder)
     corpus = open_corpus(Path(own["corpus"]), read_info(folder))
     made = configuration.instantiate(train, own)
     checkpoints = Checkpoints(folder / CHECKPOINTS)

@@ -18,7 +18,6 @@ WORDS = "words"
 BAG = "bag of words"
 VECTORS = "word vectors"
 SENTENCE_VECTORS = "sentence vectors"
-DENSITIES = frozenset((VECTORS, SENTENCE_VECTORS))  # what has a density and no probability
 
 Counts = Mapping[str, Tensor]
 
@@ -112,3 +111,8 @@ class Layered(Model, Protocol):
 def event(model: Model) -> str:
     """What the model's likelihood is the likelihood of."""
     return getattr(model, "event", WORDS_AND_END)
+
+
+def is_density(model: Model) -> bool:
+    """Whether it is a density of vectors, of which no perplexity is made."""
+    return event(model).startswith((VECTORS, SENTENCE_VECTORS))

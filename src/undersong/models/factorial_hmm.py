@@ -61,7 +61,9 @@ class FactorialHMM(Configurable, nn.Module):
         self.transition = Table(chains, states, states, smoothing=smoothing)
         self.ending = Table(2) if ends else None  # log (1 - rho), log rho
         self.emission = emission(vocab, chains, states)
-        self.event = VECTORS if self.emission.density else WORDS_AND_END if ends else WORDS
+        vectors = self.emission.density
+        what = f"{VECTORS} {vectors}" if vectors else WORDS
+        self.event = (f"{what} and end of sentence" if vectors else WORDS_AND_END) if ends else what
 
     def log_length(self, x: Batch) -> Tensor:
         """log p(T) [B], nats; 0 where ends are not scored, -inf for a sentence without words."""

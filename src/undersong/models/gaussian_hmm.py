@@ -63,10 +63,11 @@ class GaussianHMM(HiddenMarkov, Tabular):
                 "GaussianHMM reads word vectors: make them with `undersong vectors CORPUS --out FILE`, and give "
                 "--model.vectors FILE."
             )
-        self.event = VECTORS
+        found = read_vectors(vectors, vocab)
+        self.event = f"{VECTORS} {found.mark}" + " and end of sentence" * ends
         self.initial = Table(states, smoothing=smoothing)
         self.transition = Table(states, states + ends, smoothing=smoothing)
-        self.words = WordDensities(read_vectors(vectors, vocab), states, gaussians, projection, climbing)
+        self.words = WordDensities(found, states, gaussians, projection, climbing)
 
     def scores(self) -> Scores:
         """The tables, and the density of each word's vector in each state."""

@@ -37,8 +37,6 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
         smoothing: added to each cluster's expected number of sentences.
     """
 
-    event = SENTENCE_VECTORS
-
     def __init__(
         self,
         vocab: int,
@@ -50,6 +48,7 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
         super().__init__()
         self.vocab, self.latent = vocab, clusters(latent)
         self.vectors = vectors(vocab)
+        self.event = f"{SENTENCE_VECTORS} {self.vectors.mark}"
         self.weights = Table(latent, smoothing=smoothing)
         self.components = components(latent, self.vectors.width)
         nn.init.zeros_(self.weights.logits)

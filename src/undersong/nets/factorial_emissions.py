@@ -23,7 +23,7 @@ class FactorialEmission(Configurable, nn.Module, ABC):
     """Base: its first arguments are V, M (the number of chains) and K (states of each). Joint states are numbered as in
     ``FactorialChain``."""
 
-    density = False  # whether what is scored is a density of vectors
+    density = ""  # where what is scored is a density of vectors: which vectors
 
     def __init__(self, chains: int, states: int):
         super().__init__()

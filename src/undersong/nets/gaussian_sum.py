@@ -36,8 +36,6 @@ class GaussianSum(FactorialEmission):
         UserError: there is no such file, or it is of another vocabulary.
     """
 
-    density = True
-
     def __init__(self, vocab: int, chains: int, states: int, vectors: Path | None = None, floor: float = 1e-3):
         super().__init__(chains, states)
         if vectors is None:
@@ -47,6 +45,7 @@ class GaussianSum(FactorialEmission):
             )
         self.floor = floor
         words = read_vectors(vectors, vocab)
+        self.density = words.mark
         self.register_buffer("vectors", torch.from_numpy(words.vectors.copy()))
         self.register_buffer("frequency", torch.from_numpy(words.counts.astype(np.float32)))
         self.vectors: Tensor

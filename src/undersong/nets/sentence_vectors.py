@@ -20,6 +20,7 @@ class SentenceVectors(Configurable, nn.Module, ABC):
     """Sentences to vectors of ``width`` numbers, without parameters; its first argument is the vocabulary's size."""
 
     width: int
+    mark: str = ""  # what tells these vectors from others
 
     @abstractmethod
     def forward(self, x: Batch) -> Tensor:
@@ -48,7 +49,7 @@ class MeanOfWords(SentenceVectors):
         vectors, counts = torch.from_numpy(found.vectors), torch.from_numpy(found.counts).double()
         share = counts / counts.sum().clamp(min=1)
         weight = rarity / (rarity + share) if rarity else torch.ones_like(share)
-        self.width = vectors.shape[1]
+        self.width, self.mark = vectors.shape[1], f"{found.mark}, rarity {rarity:g}"
         self.register_buffer("weighted", (vectors * weight[:, None]).float(), persistent=False)
 
     def forward(self, x: Batch) -> Tensor:
