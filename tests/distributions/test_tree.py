@@ -175,6 +175,21 @@ def test_scaling_holds_ordinary_scores_and_is_refused_where_it_does_not():
     assert not tree(Scores(0, 1e3, dtype=torch.float32), [12, 5], 3, 4)._scaled()[1].any()
 
 
+def test_scaling_holds_given_trees():
+    """Only right-branching constituents are allowed: what is impossible leaves no scale behind."""
+    lengths = [25, 9]
+    mine = tree(Scores(0, dtype=torch.float32), lengths, 3, 4, span=False)
+    root, binary, emission, _ = mine.potentials
+    span = torch.full((2, 25, 25, 3), -torch.inf)
+    for b, length in enumerate(lengths):
+        span[b, :length, length - 1] = 0.0
+    given = Tree(root[0], binary[0], emission - 9, mine.lengths, span)
+    value, sound = given._scaled()
+    assert sound.all()
+    torch.testing.assert_close(value, given.wide.inside(LOG), rtol=1e-6, atol=1e-5)
+    assert (given.mode.diagonal(1, 1, 2)[:, :7] == -1).all()
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_padding_and_company_change_nothing(own):
     alone = tree(Scores(3), [5], 3, 2, own)
