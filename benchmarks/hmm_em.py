@@ -79,7 +79,7 @@ class Ours:
         with torch.no_grad():
             for name, p in self.model.named_parameters():
                 p.copy_(self.start[name])
-        return EM(System(self.model, Exact(VOCABULARY, STATES), Marginal(), ELBO()))
+        return EM(System(self.model, Exact(VOCABULARY, STATES), Marginal(), ELBO()))  # type: ignore[arg-type]
 
     def expect(self, learner: EM) -> None:
         """The E-step: every batch once."""
