@@ -49,8 +49,13 @@ def test_many_importance_samples_reach_the_integral() -> None:
 
 
 def test_samples_are_bags_of_the_asked_size() -> None:
-    z, x = ContinuousNaiveBayes(V, 4).sample(6, max_words=5)
+    model = ContinuousNaiveBayes(V, 4)
+    z, x = model.sample(6, max_words=5, generator=torch.Generator().manual_seed(1))
     assert z.shape == (6, 4)
     assert x.tokens.shape == (6, 5)
     assert x.lengths.tolist() == [5] * 6
+    assert not set(x.tokens.flatten().tolist()) & {0, 2, 3}
+    again = model.sample(6, max_words=5, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(again[0], z)
+    assert torch.equal(again[1].tokens, x.tokens)
     assert isinstance(ContinuousNaiveBayes(V, 4).decoder, BagOfWords)

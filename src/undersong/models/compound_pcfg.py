@@ -17,6 +17,7 @@ from undersong.distributions.tree import Tree
 from undersong.families import Prior, StandardPrior
 from undersong.models.base import WORDS_AND_END
 from undersong.models.brackets import need_two_words
+from undersong.models.lots import reseeded
 from undersong.models.rules import Rules
 from undersong.nets.grammar import RuleNet
 
@@ -93,9 +94,7 @@ class CompoundPCFG(Configurable, nn.Module):
 
         A sentence of over ``max_words`` words is thrown away and drawn again from the same grammar.
         """
-        with torch.random.fork_rng([], enabled=generator is not None):
-            if generator is not None:
-                torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        with reseeded(generator):
             z = self.p_z().sample((n,))
         written = [self.grammar(v).write(1, max_words, generator)[1] for v in z]
         words = [x.tokens[0].tolist() for x in written]

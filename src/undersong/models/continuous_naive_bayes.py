@@ -17,6 +17,7 @@ from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.families import Prior, StandardPrior
 from undersong.models.base import BAG
+from undersong.models.lots import reseeded, speakable
 from undersong.nets.bag_of_words import BagOfWords
 
 
@@ -51,8 +52,10 @@ class ContinuousNaiveBayes(Configurable, nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:
-        """Vectors [n, D] (of torch's own generator) and bags; nothing is said of lengths: ``max_words`` words each."""
-        z = self.prior().sample((n,))
-        log_p, _ = self.decoder.step(torch.zeros(n, dtype=torch.int64), self.decoder.start(z))
-        words = torch.multinomial(log_p.exp(), max_words, replacement=True, generator=generator)
+        """Vectors [n, D] and bags of ``max_words`` words each, since lengths are not modelled."""
+        with reseeded(generator):
+            z = self.prior().sample((n,))
+        nothing = torch.zeros(n, dtype=torch.int64, device=z.device)
+        log_p, _ = self.decoder.step(nothing, self.decoder.start(z))
+        words = torch.multinomial(speakable(log_p).exp(), max_words, replacement=True, generator=generator)
         return z, Batch(words, torch.full((n,), max_words, device=z.device), torch.arange(n, device=z.device))

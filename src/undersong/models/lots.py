@@ -4,6 +4,7 @@ Knows nothing of what is chosen.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -19,6 +20,19 @@ PATIENCE = 1000  # sentences that may be too long for each that is not
 def speakable(rows: Tensor) -> Tensor:
     """Log-probabilities [..., V] without padding, start and end, which no sentence holds; not normalised again."""
     return rows.index_fill(-1, torch.tensor([PAD, BOS, EOS], device=rows.device), -torch.inf)
+
+
+@contextmanager
+def reseeded(generator: torch.Generator | None) -> Iterator[None]:
+    """While it lasts, torch's own generators go on from the next number of ``generator``, for distributions, which
+    take none; with None all stays as it is."""
+    if generator is None:
+        yield
+        return
+    own = [generator.device] if generator.device.type == "cuda" else []
+    with torch.random.fork_rng(own):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
+        yield
 
 
 class Lots:
@@ -47,6 +61,9 @@ class Lots:
     def _number(self) -> float:
         number = next(self.numbers, None)
         if number is None:
-            self.numbers = iter(torch.rand(_BLOCK, generator=self.generator, dtype=torch.float64).tolist())
+            device = None if self.generator is None else self.generator.device  # torch refuses a generator of another
+            self.numbers = iter(
+                torch.rand(_BLOCK, generator=self.generator, dtype=torch.float64, device=device).tolist()
+            )
             number = next(self.numbers)
         return number

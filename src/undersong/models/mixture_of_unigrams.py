@@ -14,6 +14,7 @@ from torch.nn.functional import embedding_bag
 from undersong.configurable import Configurable
 from undersong.data.batch import PAD, Batch
 from undersong.models.base import BAG
+from undersong.models.lots import speakable
 from undersong.models.mixture import Mixture, clusters
 from undersong.models.tabular import Tabular
 from undersong.nets.table import Table, WordTable
@@ -54,7 +55,8 @@ class MixtureOfUnigrams(Configurable, Tabular, Mixture):
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:
-        """Clusters [n] and bags of words; the model says nothing of lengths, so each has ``max_words`` words."""
+        """Clusters [n] and bags of ``max_words`` words each, since lengths are not modelled."""
         z = torch.multinomial(self.weights().exp(), n, replacement=True, generator=generator)
-        words = torch.multinomial(self.words().T.exp()[z], max_words, replacement=True, generator=generator)
+        p = speakable(self.words().T).exp()  # [K, V]
+        words = torch.multinomial(p[z], max_words, replacement=True, generator=generator)
         return z, Batch(words, torch.full_like(z, max_words), torch.arange(n, device=z.device))
