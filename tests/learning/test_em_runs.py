@@ -20,6 +20,7 @@ from undersong.inference import Amortized, Observed
 from undersong.learning import EM, GeneralizedEM, Gradient, Run, StepwiseEM, ViterbiEM, train
 from undersong.models import ContinuousNaiveBayes, Generative, MixtureOfExperts, MixtureOfRNNs, MixtureOfUnigrams
 from undersong.nets import BagEncoder, FirstWords, RecurrentDecoder, RecurrentEncoder
+from undersong.objectives import Beta
 
 PLAIN: dict[str, Any] = {"sentences": 24, "precision": "fp32", "device": "cpu", "threads": 1, "quiet": True}
 UNIGRAMS = partial(MixtureOfUnigrams, latent=4)
@@ -86,6 +87,21 @@ def test_labels_are_believed_where_they_are_known(labelled: Path, tmp_path: Path
     split = run.corpus().train
     x = split.batch([i for i in range(240) if split.labels[i] >= 0])
     assert float((run.system.model.posterior(x).mode == x.labels).double().mean()) > 0.8
+
+
+@pytest.mark.parametrize("learner", [EM, ViterbiEM, StepwiseEM])
+def test_another_objective_is_refused_before_anything_is_written(labelled: Path, tmp_path: Path, learner: Any) -> None:
+    with pytest.raises(UserError, match=f"{learner.__name__} maximises log p.* never Beta: leave --objective alone"):
+        train(labelled, out=tmp_path / "run", **PLAIN, model=UNIGRAMS, learner=learner, objective=Beta(0.5), epochs=1)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("learner", "said"), [(Gradient, True), (EM, False), (GeneralizedEM, False)])
+def test_tables_trained_by_gradients_are_told_of_em(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], learner: Any, said: bool
+) -> None:
+    train(labelled, out=tmp_path / "run", **{**PLAIN, "quiet": False}, model=UNIGRAMS, learner=learner, epochs=1)
+    assert ("MixtureOfUnigrams is learned faster by --learner EM" in capsys.readouterr().err) is said
 
 
 DECODER = partial(RecurrentDecoder, embedding=5, hidden=6)

@@ -21,10 +21,15 @@ from undersong.learning.climb import CONVERGED, GOING, Climb, Tensors
 from undersong.learning.seeds import mix
 from undersong.learning.system import System
 from undersong.models.base import Counted, Counts
+from undersong.objectives import ELBO
 
 
 class EM(Learner):
     """Batch EM: one M-step an epoch.
+
+    Of several restarts, the one whose training objective is the best so far is what the system holds at each epoch's
+    end, and what is then validated; the run keeps, as any run, the checkpoint with the best held-out value among those.
+    So a loaded run may hold an earlier epoch of a restart that another one overtook later.
 
     Args:
         system: what learns; its model is ``Counted``, such as ``MixtureOfUnigrams``, ``HMM`` or ``PCFG``.
@@ -124,15 +129,20 @@ class ViterbiEM(EM):
 
 
 def counted_model(system: System, learner: str) -> Counted:
-    """The system's model, if it can be counted.
+    """The system's model, if it can be counted and log p(x) is what is wanted.
 
     Raises:
-        UserError: it cannot.
+        UserError: it cannot, or another objective was chosen.
     """
     if not isinstance(system.model, Counted):
         raise UserError(
             f"{learner} learns by counting, which {type(system.model).__name__} cannot: use --learner Gradient, or a "
             "model made of tables (MixtureOfUnigrams, HMM, PCFG, DMV)."
+        )
+    if not isinstance(system.objective, ELBO):
+        raise UserError(
+            f"{learner} maximises log p(x), or a bound on it, and never {type(system.objective).__name__}: leave "
+            "--objective alone, or use --learner Gradient."
         )
     return system.model
 

@@ -23,7 +23,7 @@ from undersong.objectives.schedule import Coefficient
 
 
 class GeneralizedEM(Learner):
-    """E-step on a batch, then Adam steps on the expected log joint.
+    """E-step on a batch, then Adam steps on the expected log joint; no prior, so ``smoothing`` of tables is not read.
 
     Args:
         system: what learns; its posterior is exact and structured, as that of ``MixtureOfRNNs`` or ``NeuralHMM``.

@@ -20,6 +20,8 @@ from undersong.objectives.schedule import Coefficient, at
 class Gradient(Learner):
     """All parameters follow the gradient of one loss.
 
+    The loss has no prior of the parameters: ``smoothing`` of a model made of tables is read by EM alone.
+
     Args:
         system: what learns.
         lr: learning rate, a number or a schedule.

@@ -31,6 +31,7 @@ from undersong.learning.diagnosis import Case
 from undersong.learning.doctor import Watch
 from undersong.learning.files import write_atomically
 from undersong.learning.fit import Fit, Limits, Memory
+from undersong.learning.gradient import Gradient
 from undersong.learning.luggage import FILES, packed, unpacked
 from undersong.learning.progress import Display
 from undersong.learning.record import Line, Record, read_record
@@ -39,6 +40,7 @@ from undersong.learning.state import load_weights
 from undersong.learning.system import System
 from undersong.learning.validation import Validation
 from undersong.models import ExactModel, Model
+from undersong.models.base import Counted
 from undersong.nets.precision import Precision, resolve, set_precision
 
 Train = Callable[..., Any]
@@ -71,6 +73,7 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
                 f"{corpus.folder} has no classes, tags, heads or constituents for --inference Observed to believe: use "
                 "Exact, or prepare a corpus with annotation."
             )
+        made["learner"](system)  # it may refuse the system: better before anything is written
         own = packed(own, folder)
         _make_folder(folder, own, corpus, system)
         _fit(made, own, system, corpus, folder, None)
@@ -138,6 +141,9 @@ def _fit(
     validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
     try:
         display.say(_opening(own, system, corpus, memory))
+        if type(learner) is Gradient and isinstance(system.model, Counted):
+            name = type(system.model).__name__
+            display.say(f"{name} is learned faster by --learner EM, which also reads its smoothing; Gradient does not.")
         fit = Fit(
             learner,
             batches,

@@ -20,7 +20,8 @@ class DMV(Dependencies, Tabular):
     Args:
         vocab: V, the number of tags; follows from the corpus.
         smoothing: added to each expected count: Dirichlet(1 + smoothing) priors. Without any, a pair of tags that
-            training has not seen together is impossible.
+            training has not seen together is impossible. Read by EM, ``ViterbiEM`` and ``StepwiseEM`` alone,
+            not by gradients.
         child_valence: whether the choice of a child also depends on whether it is the first on its side.
         harmonic: the constant in the harmonic start of EM; None to start from random tables (for restarts).
         per_head: which of two harmonic starts; see ``models.harmonic``.

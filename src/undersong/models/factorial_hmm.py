@@ -34,7 +34,8 @@ class FactorialHMM(Configurable, nn.Module):
         chains: M.
         states: K, of each chain.
         ends: score the length of the sentence too, geometric and independent of the states.
-        smoothing: added to each expected count of a start or a transition.
+        smoothing: added to each expected count of a start or a transition. Read by EM alone,
+            not by gradients.
         emission: ``ProductTable`` of words, or ``GaussianSum`` of word vectors; given V, M and K.
         largest: joint states at most for exact inference.
 

@@ -35,7 +35,8 @@ class GaussianHMM(HiddenMarkov, Tabular):
         vectors: a file written by ``undersong vectors``; the model keeps a copy of what is in it.
         states: K.
         ends: score the end of the sentence too.
-        smoothing: added to each expected count of a start or a transition.
+        smoothing: added to each expected count of a start or a transition. Read by EM alone,
+            not by gradients.
         gaussians: ``SharedDiagonalComponents`` or ``TiedComponents``, with one covariance for all states; or, given
             longer text, ``DiagonalComponents``, ``SphericalComponents`` or ``FullComponents``, where each state has its
             own: one that holds a single frequent word shrinks to the floor. Given K and D.

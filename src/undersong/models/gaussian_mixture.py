@@ -34,7 +34,8 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
         latent: K, the number of clusters.
         vectors: sentences to vectors, given V.
         components: ``SphericalComponents``, ``DiagonalComponents`` or ``FullComponents``, given K and D.
-        smoothing: added to each cluster's expected number of sentences.
+        smoothing: added to each cluster's expected number of sentences. Read by EM alone,
+            not by gradients.
     """
 
     def __init__(

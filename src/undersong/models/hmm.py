@@ -21,7 +21,7 @@ class HMM(HiddenMarkov, Tabular):
         states: K.
         ends: score the end of the sentence too.
         smoothing: added to each expected count: Dirichlet(1 + smoothing) priors. Without any, a word that training has
-            not seen is impossible.
+            not seen is impossible. Read by EM, ``ViterbiEM`` and ``StepwiseEM`` alone, not by gradients.
 
     >>> from undersong.data.batch import Batch
     >>> HMM(50, states=4).log_marginal(Batch.of([[5, 6, 7], [8]])).shape

@@ -27,7 +27,7 @@ class MixtureOfUnigrams(Configurable, Tabular, Mixture):
         vocab: V; follows from the corpus.
         latent: K, the number of clusters.
         smoothing: added to each expected count: Dirichlet(1 + smoothing) priors. Without any, a word that training has
-            not seen is impossible.
+            not seen is impossible. Read by EM, ``ViterbiEM`` and ``StepwiseEM`` alone, not by gradients.
 
     >>> model = MixtureOfUnigrams(50, latent=3)
     >>> model.posterior(Batch.of([[5, 6], [7]])).log_partition.shape

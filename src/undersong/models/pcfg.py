@@ -19,7 +19,7 @@ class PCFG(Grammar, Tabular):
         nonterminals: N, symbols that have two parts.
         preterminals: P, symbols that are one word.
         smoothing: added to each expected count: Dirichlet(1 + smoothing) priors. Without any, a word or a rule that
-            training has not seen is impossible.
+            training has not seen is impossible. Read by EM, ``ViterbiEM`` and ``StepwiseEM`` alone, not by gradients.
         tied: preterminal k is tag k, where a posterior is given tags.
 
     >>> import torch

@@ -61,7 +61,8 @@ class Table(Countable):
 
     Args:
         shape: sizes; the last is the one that sums to 1.
-        smoothing: a, the number added to each count: a symmetric Dirichlet(1 + a) prior on each row.
+        smoothing: a, the number added to each count: a symmetric Dirichlet(1 + a) prior on each row. Only
+            ``maximise`` and ``log_prior`` read it, and so EM; the gradient of log p(x) knows of no prior.
 
     Raises:
         UserError: the smoothing is negative.
