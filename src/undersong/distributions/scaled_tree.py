@@ -75,13 +75,15 @@ class Charts:
         self.by_start, self.by_end = self._new(T, B, T - 1, N), self._new(T + 1, B, T - 1, N)
         self.scale = self.word.new_zeros(T, B, T - 1)
         scale_end = self.word.new_zeros(T + 1, B, T - 1)
-        self.totals, self.weights, self.lost = [], [], []
+        self.totals: list[Tensor] = []
+        self.weights: list[Tensor] = []  # of splits, by width - 2
+        self.lost: list[Tensor] = []
         for w in range(2, T + 1):
             n = T - w + 1
             if w == 2:
                 total = (self.none * e[:-1, :, None]).sum(-1)
                 top = self.word[:-1] + self.word[1:]
-                self.weights.append(None)
+                self.weights.append(torch.ones_like(top).to(e.dtype))
             else:
                 # Splits in order of the left child's width: 1, then 2 .. w - 2, then w - 1.
                 parts = [
