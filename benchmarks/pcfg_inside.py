@@ -44,7 +44,8 @@ def ours(scores: Scores) -> Result:
     root, rules, emission = (t.detach().requires_grad_() for t in scores)
     lengths = torch.full(emission.shape[:1], emission.shape[1])
     value = Tree(root, rules, emission, lengths).log_partition
-    return value.detach(), *torch.autograd.grad(value.sum(), (root, rules, emission))
+    top, table, words = torch.autograd.grad(value.sum(), (root, rules, emission))
+    return value.detach(), top, table, words
 
 
 def theirs(scores: Scores, at_once: int) -> Result:
