@@ -5,7 +5,11 @@ import re
 import pytest
 import torch
 
-from undersong.distributions import memory
+from undersong.distributions import memory, structured
+from undersong.distributions.dependency import Dependency
+from undersong.distributions.structured import Structured
+from undersong.distributions.tree import Tree
+from undersong.distributions.valence import Valence
 from undersong.errors import UserError
 
 
@@ -31,3 +35,46 @@ def test_small_ones_do_not_ask_the_system(monkeypatch):
 
 def test_what_the_system_has_is_a_sensible_number():
     assert 2**20 < memory.available(torch.device("cpu")) <= 2**62
+
+
+def some(words: int = 6) -> list[Structured]:
+    torch.manual_seed(0)
+    lengths = torch.tensor([words, 2, 4])
+    rules = torch.randn(2), torch.randn(2, 5, 5)
+    emission = torch.randn(3, words, 3)
+    return [
+        Tree(*rules, emission, lengths),
+        Tree(torch.randn(3, 2), torch.randn(3, 2, 5, 5), emission, lengths),
+        Dependency(torch.randn(3, words + 1, words + 1), lengths),
+        Valence(torch.randn(3, words), torch.randn(3, words, words, 2), torch.randn(3, words, 2, 2, 2), lengths),
+    ]
+
+
+def test_sentences_taken_apart_have_the_same_best_structures(monkeypatch):
+    for q in some():
+        mode, (z, score) = q.mode, q.top_k(3)
+        monkeypatch.setattr(structured, "AT_ONCE", 1)
+        assert torch.equal(q.mode, mode)
+        again = q.top_k(3)
+        assert torch.equal(again[0], z)
+        torch.testing.assert_close(again[1], score)
+        drawn = q.sample((4,))
+        assert drawn.shape == (4, *mode.shape)
+        assert bool((q.log_prob(drawn) > -torch.inf).all())
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("use", [lambda q: q.mode, lambda q: q.best, lambda q: q.top_k(2), lambda q: q.sample((3,))])
+def test_what_does_not_fit_is_refused_whatever_is_asked(monkeypatch, use):
+    monkeypatch.setattr(memory, "SMALL", 0)
+    monkeypatch.setattr(memory, "available", lambda device: 1000)
+    for q in some():
+        with pytest.raises(UserError, match="GB of memory"):
+            use(q)
+
+
+def test_trees_of_forty_words_stay_below_a_gigabyte_together():
+    """64 of them, with 30 nonterminals and 60 preterminals, are taken by parts (measured: 61 MB each)."""
+    q = Tree(torch.zeros(30), torch.zeros(30, 90, 90), torch.zeros(64, 40, 60), torch.full((64,), 40))
+    assert 61e6 < q.traced_bytes(40, 1) < 1.5 * 61e6
+    assert 2 <= structured.AT_ONCE / q.traced_bytes(40, 1) <= 1e9 / 61e6

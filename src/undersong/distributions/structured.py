@@ -17,9 +17,11 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.distributions import Distribution, register_kl
 
+from undersong.distributions.memory import check_length
 from undersong.distributions.semirings import LOG, MAX, SAMPLING, KMax, Semiring
 
 Parts = tuple[Tensor | None, ...]
+AT_ONCE = 2**29  # bytes: sentences whose recursions would need more than this together are taken a part at a time
 
 
 class Structured(Distribution, ABC):
@@ -112,9 +114,24 @@ class Structured(Distribution, ABC):
                 self.__dict__.setdefault("_known", total.detach())
             return torch.autograd.grad(total.sum(), leaves, create_graph=graph, materialize_grads=True)
 
+    def traced_bytes(self, words: int, kept: int) -> float:
+        """What the plain recursion and its gradient need for one sentence of so many words, roughly; 0: little.
+
+        Args:
+            words: of the sentence.
+            kept: alternatives that each value keeps.
+        """
+        return 0.0
+
+    def _ask(self, sentences: int, kept: int = 1) -> None:
+        """Raises UserError where the plain recursion over so many sentences does not fit in memory."""
+        words = self.event_shape[0] if self.event_shape else 1
+        check_length(words, sentences, lambda w: sentences * self.traced_bytes(w, kept), self.lengths.device)
+
     @property
     def best(self) -> Tensor:
         """The score of the best structure [B]; its gradient marks that structure's parts."""
+        self._ask(len(self.lengths))
         return self.wide.inside(MAX).to(self.potentials[0].dtype)
 
     @property
@@ -143,8 +160,21 @@ class Structured(Distribution, ABC):
         return z.view(n, sentences, *self.event_shape)
 
     def _traced(self, semiring: Semiring) -> tuple[Tensor, Tensor]:
-        """The structures found by gradients [k, B, *event], and the values [k, B]."""
+        """The structures found by gradients [k, B, *event], and the values [k, B]; as many sentences at once as fit."""
         own = [p.shape[0] == len(self.lengths) for p in self.potentials]
+        kept = 2 * semiring.k if isinstance(semiring, KMax) else 2 if semiring is SAMPLING else 1
+        each = self.traced_bytes(self.event_shape[0] if self.event_shape else 1, kept)
+        size = max(1, int(AT_ONCE / each)) if each else len(self.lengths)
+        self._ask(min(size, len(self.lengths)), kept)
+        if size < len(self.lengths):
+            rows = torch.arange(len(self.lengths), device=self.lengths.device).split(size)
+            parts = [
+                self.replace(
+                    [p[r] if mine else p for p, mine in zip(self.potentials, own, strict=True)], self.lengths[r]
+                )._traced(semiring)
+                for r in rows
+            ]
+            return torch.cat([z for z, _ in parts], 1), torch.cat([value for _, value in parts], 1)
         leaves = [p.detach().double().requires_grad_(mine) for p, mine in zip(self.potentials, own, strict=True)]
         sources = [leaf for leaf in leaves if leaf.requires_grad]
         found = []

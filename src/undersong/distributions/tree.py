@@ -124,6 +124,11 @@ class Tree(Structured):
         charts = batch * (12.0 * words**2 * n + words**3 / 6 + 10 * words * n**2 + 3 * words * n * p)
         return emission.element_size() * (charts + 3 * binary.numel())
 
+    def traced_bytes(self, words: int, kept: int) -> float:
+        n, s = self.potentials[1].shape[1:3]
+        values = 0.8 * words * n * s**2 + words**2 * n**2 / 2 + words**3 * n / 3
+        return 8.0 * (kept * values + (kept * words * n / 4) ** 2)
+
     def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
 
@@ -131,6 +136,12 @@ class Tree(Structured):
         if self.potentials[2].shape[1] < 2:
             return super()._sample(n)
         wide = self.wide
+        check_length(
+            self.event_shape[0],
+            len(self.lengths),
+            lambda words: wide._bytes(words) + 8.0 * n * len(self.lengths) * words**2,
+            self.lengths.device,
+        )
         root, binary, emission, span = wide.potentials
         charts = Charts(root.expand(len(emission), -1), binary, emission, self.lengths, span)
         charts.inside()

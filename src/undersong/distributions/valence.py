@@ -79,6 +79,9 @@ class Valence(Structured):
         """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
         return len(self.lengths) * words**2 * 8.0 * 36
 
+    def traced_bytes(self, words: int, kept: int) -> float:
+        return kept * (5.0 * words**3 + 64.0 * words**2)
+
     def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
 
