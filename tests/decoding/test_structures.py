@@ -18,13 +18,16 @@ from undersong.decoding.clustering import cluster, describe_clusters, probabilit
 from undersong.decoding.generating import sample
 from undersong.errors import UserError
 from undersong.evaluation import evaluate
+from undersong.evaluation.structure import Clusters
+from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.inference import Observed
-from undersong.learning import Run, train
+from undersong.learning import Gradient, Run, train
 from undersong.learning.em import EM
 from undersong.measures.attachment import attached
 from undersong.measures.brackets import bracket_scores, proper
 from undersong.measures.clustering import agreement
-from undersong.models import DMV, HMM, PCFG, MixtureOfUnigrams
+from undersong.models import DMV, HMM, PCFG, MixtureOfExperts, MixtureOfUnigrams
+from undersong.nets import Label, RecurrentDecoder
 
 NOUNS, VERBS = ("dog", "cat", "bird", "child"), ("sees", "hears", "likes")
 
@@ -188,6 +191,24 @@ def test_commands_on_clusters(runs: dict[str, Run], tmp_path: Path, capsys: pyte
     assert {"cluster", "share", "words", "sentences"} == json.loads(capsys.readouterr().out)[0].keys()
     assert main(["cluster", str(runs["hmm"].path), "the dog"]) == 2
     assert "use a mixture" in capsys.readouterr().err
+
+
+def test_clusters_that_were_told_the_labels_are_not_scored_against_them(
+    runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = partial(
+        MixtureOfExperts,
+        latent=2,
+        context=partial(Label, classes=4),
+        decoder=partial(RecurrentDecoder, embedding=4, hidden=4),
+    )
+    run = _run(tmp_path, "told", runs["mixture"].path.parent / "classes", model, learner=Gradient, epochs=1)
+    subject = Subject(run.system, run.corpus())
+    with pytest.raises(NotApplicable, match="is given the labels"):
+        Clusters()(subject)
+    for command in (["cluster", str(run.path), "the dog sees dog"], ["cluster", str(run.path)]):
+        assert main(command) == 2
+        assert "reads the labels of sentences beside their words" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["hmm", "dmv", "pcfg", "mixture"])

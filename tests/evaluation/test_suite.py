@@ -8,6 +8,7 @@ from tests.evaluation.toy import Planted, Told, classes, language_model, split_o
 from undersong.data.batch import Batch
 from undersong.decoding.beam import Beam
 from undersong.errors import UserError
+from undersong.estimators import Marginal
 from undersong.evaluation.agreement import Agreement, Imputation, first_words
 from undersong.evaluation.classification import Classification, Robustness
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
@@ -20,6 +21,10 @@ from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.shape import PosteriorShape, histograms, tsne
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.evaluation.suite import SUITE, examine
+from undersong.inference import Exact
+from undersong.learning import System
+from undersong.models import PCFG, CompoundPCFG, MixtureOfUnigrams
+from undersong.objectives import ELBO
 
 JUDGE = JudgeTraining(hidden=16, embedding=8, width=16, epochs=30, rate=1e-2)
 PROBES = ProbeTraining(copies=2, epochs=5, least_updates=50)
@@ -149,9 +154,13 @@ def test_codes_are_in_order_and_do_not_depend_on_the_batch(tmp_path):
 
 def test_samples_do_not_depend_on_how_many_are_drawn(tmp_path):
     corpus = toy_corpus(tmp_path)
-    for system in (vae(corpus), language_model(corpus)):
+    models = MixtureOfUnigrams(16, 3), PCFG(16, 2, 3), CompoundPCFG(16, 2, 2, 3, size=4)
+    own = (System(m, Exact(16, m.latent), Marginal(), ELBO()) for m in models)
+    for system in (vae(corpus), language_model(corpus), *own):
         subject = Subject(system, corpus)
-        assert subject.draw_samples(600)[:40] == subject.draw_samples(40)
+        many = subject.draw_samples(600)
+        assert len(many) == 600
+        assert many[:40] == subject.draw_samples(40)
 
 
 def test_first_words_and_their_completions(tmp_path):

@@ -20,6 +20,7 @@ from undersong.decoding.given import read
 from undersong.decoding.latent import Trained, alike, device_of
 from undersong.decoding.progress import shown
 from undersong.errors import UserError
+from undersong.models.base import reads
 
 AT_ONCE = 256
 
@@ -104,8 +105,14 @@ def probabilities(run: Trained, ids: Sequence[list[int]]) -> NDArray[np.float64]
     """p(z = k | x) of each sentence, in order: [N, K].
 
     Raises:
-        UserError: the model has no clusters.
+        UserError: the model has no clusters, or needs more than words to find them.
     """
+    wanted = reads(run.system.model)
+    if wanted is not None:
+        raise UserError(
+            f"this {type(run.system.model).__name__} reads the {wanted} of sentences beside their words, and text has "
+            "none: cluster with a model that reads words alone, such as MixtureOfUnigrams."
+        )
     device = device_of(run.system)
     answers: dict[int, NDArray[np.float64]] = {}
     for rows in shown(alike([len(i) for i in ids], AT_ONCE), len(ids), "reading"):

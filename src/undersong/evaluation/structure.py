@@ -21,6 +21,7 @@ from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.attachment import attached
 from undersong.measures.brackets import bracket_scores, left_branching, proper, random_branching, right_branching
 from undersong.measures.clustering import agreement
+from undersong.models.base import reads
 
 PUNCTUATION = frozenset(tag.lower() for tag in (*PENN_PUNCTUATION, "PUNCT"))
 
@@ -53,6 +54,8 @@ class Clusters(Measure):
         """``cluster_many_to_one``, ``cluster_one_to_one``, ``cluster_v_measure``, ``cluster_nmi``, and
         ``cluster_sentences``, how many had a class."""
         subject.need_labels()
+        if reads(subject.system.model) == "labels":
+            raise NotApplicable("the model is given the labels that its clusters would be scored against")
         known, found = [], []
         for x, z in _found(subject, structures.probabilities, "gives sentences no clusters"):
             there = _annotated(x.labels)

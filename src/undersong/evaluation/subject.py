@@ -28,6 +28,7 @@ from undersong.learning.system import System
 from undersong.models import ExactModel, Generative
 from undersong.nets import Decoder
 
+_DRAWN = 500
 T = TypeVar("T")
 Change = Callable[[Batch], Batch]
 
@@ -155,11 +156,17 @@ class Subject:
 
     def draw_samples(self, count: int) -> list[list[int]]:
         """``count`` sentences from the model's own prior (not from a standard Gaussian, where they differ); the first
-        ones are the same whatever the count."""
+        ones are the same whatever the count.
+
+        A model that writes by itself is asked for ``_DRAWN`` at a time: a grammar keeps a chart of each sentence.
+        """
         if isinstance(self.system.model, Generative):
             generator = torch.Generator(self.device).manual_seed(self.seed)
-            _, x = self.system.model.sample(count, max_words=self.longest, generator=generator)
-            return [words[:n] for words, n in zip(x.tokens.tolist(), x.lengths.tolist(), strict=True)]
+            written: list[list[int]] = []
+            while len(written) < count:  # always as many, so that the first do not depend on the count
+                _, x = self.system.model.sample(_DRAWN, max_words=self.longest, generator=generator)
+                written += [words[:n] for words, n in zip(x.tokens.tolist(), x.lengths.tolist(), strict=True)]
+            return written[:count]
         keys = np.arange(count)
         return self.write(self.prior_codes(count), "samples of the prior", keys)
 

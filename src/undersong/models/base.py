@@ -113,6 +113,11 @@ def event(model: Model) -> str:
     return getattr(model, "event", WORDS_AND_END)
 
 
+def reads(model: Model) -> str | None:
+    """The annotation that the model is given beside the words ("labels"); None where words are all it reads."""
+    return getattr(model, "reads", None)
+
+
 def is_density(model: Model) -> bool:
     """Whether it is a density of vectors, of which no perplexity is made."""
     return event(model).startswith((VECTORS, SENTENCE_VECTORS))

@@ -50,7 +50,7 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         super().__init__()
         self.vocab, self.latent = vocab, clusters(latent)
         self.context = context(vocab)
-        self.event = self.context.event
+        self.event, self.reads = self.context.event, self.context.reads
         self.gate = nn.Linear(self.context.width, latent)
         self.experts = Experts(vocab, latent, self.context.width, code, decoder, separate)
 

@@ -25,10 +25,12 @@ class Context(Configurable, nn.Module, ABC):
     Attributes:
         width: F.
         event: what is scored given c, in words.
+        reads: the annotation that c is made of, such as "labels"; None for what is made of words.
     """
 
     width: int
     event: str
+    reads: str | None = None
 
     @abstractmethod
     def forward(self, x: Batch) -> Tensor:
@@ -91,6 +93,7 @@ class Label(Context):
     """
 
     event = "words and end of sentence, given the label"
+    reads = "labels"
 
     def __init__(self, vocab: int, classes: int, size: int = 32):
         super().__init__()
