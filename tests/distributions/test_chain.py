@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+import torch_struct
 from tests.distributions.chains import SHAPES, chain, sequences
 from tests.distributions.enumerated import Enumerated
 from torch.autograd import gradcheck, gradgradcheck
@@ -193,7 +194,6 @@ def test_log_partition_is_computed_once_and_has_a_gradient_when_one_is_wanted():
 
 
 def test_against_torch_struct():
-    torch_struct = pytest.importorskip("torch_struct")
     lengths = [6, 3, 4]
     mine = chain(5, lengths, 4)
     initial, between, emission, final = mine.potentials

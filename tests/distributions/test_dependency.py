@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+import torch_struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.distributions.enumerated import Enumerated
@@ -67,7 +68,6 @@ def test_gradients_against_finite_differences(multiroot):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_torch_struct_finds_the_same(dtype, multiroot):
     """Its arcs are [head, child] among the words, with the root's on the diagonal."""
-    torch_struct = pytest.importorskip("torch_struct")
     lengths = [6, 2, 9, 4]
     mine = dependency(Scores(2, dtype=dtype), lengths, multiroot)
     arcs = mine.potentials[0]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch_struct
 from tests.distributions.chains import chain, segmentations, semi_markov
 from tests.distributions.enumerated import Enumerated
 from torch.autograd import gradcheck, gradgradcheck
@@ -91,7 +92,6 @@ def test_extreme_scores_in_single_precision():
 
 def test_against_torch_struct():
     """Theirs has a state before the first segment, on which nothing depends here: it is always the first."""
-    torch_struct = pytest.importorskip("torch_struct")
     steps, longest, states = 5, 3, 2
     mine = semi_markov(5, [steps, steps], states, longest)
     initial, between, segment, final = mine.potentials

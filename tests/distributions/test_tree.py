@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+import torch_struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.distributions.enumerated import Enumerated
@@ -96,7 +97,6 @@ def test_gradients_against_finite_differences():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_torch_struct_finds_the_same(dtype):
-    torch_struct = pytest.importorskip("torch_struct")
     lengths = [6, 2, 9, 4]
     mine = tree(Scores(2, dtype=dtype), lengths, 4, 5, own=True, span=False)
     root, binary, emission, _ = (p.clone() for p in mine.potentials)
