@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from undersong.data.batch import Batch
 from undersong.distributions import Assignment
 from undersong.errors import UserError
-from undersong.learning import EM, Learner, StepwiseEM, ViterbiEM
+from undersong.learning import EM, ViterbiEM
 from undersong.learning.climb import FELL
-from undersong.learning.em import fresh
 from undersong.models import (
     DMV,
     HMM,
@@ -196,131 +195,6 @@ def test_a_step_after_the_end_changes_nothing() -> None:
     assert torch.equal(em.system.model.words(), before)
 
 
-def test_restarts_keep_the_best() -> None:
-    batches = random_batches(count=2, size=20)
-    torch.manual_seed(5)
-    em = EM(system_of(MixtureOfUnigrams(VOCAB, 4)), restarts=6, tolerance=1e-6)
-    climb(em, batches, epochs=300)
-    ends = [float(c.objective) for c in em.climbs]
-    assert len({round(e, 4) for e in ends}) > 1
-    x = Batch.of([r[:n].tolist() for b in batches for r, n in zip(b.tokens, b.lengths, strict=True)])
-    model = em.system.model
-    with torch.no_grad():
-        held = (float(model.log_marginal(x).double().sum()) + float(model.log_prior())) / len(x)
-    assert held == pytest.approx(max(ends), abs=1e-3)
-    assert held > sorted(ends)[-2] or ends.count(max(ends)) > 1
-    said = em.finished()
-    assert said is not None
-    assert f"{max(ends):.6g}" in said
-
-
-def test_every_restart_starts_elsewhere_and_from_the_seed_alone() -> None:
-    model = MixtureOfUnigrams(VOCAB, 4)
-
-    def starts(seed: int) -> list[Tensor]:
-        torch.manual_seed(seed)
-        made = [fresh(model, number) for number in (0, 1, 2)]
-        return [m.words.logits for m in made if isinstance(m, MixtureOfUnigrams)]
-
-    first, second, third = starts(0)
-    assert first is model.words.logits
-    assert not torch.equal(second, third)
-    assert torch.equal(starts(0)[2], third)
-    assert not torch.equal(starts(1)[2], third)
-
-
-def test_one_of_several_climbs_is_the_one_alone() -> None:
-    batches = random_batches()
-    ends = []
-    for restarts in (1, 3):
-        torch.manual_seed(5)
-        em = EM(system_of(MixtureOfUnigrams(VOCAB, 4)), restarts=restarts)
-        climb(em, batches, epochs=12)
-        ends.append(em.climbs[0].now["words.logits"])
-    assert torch.equal(*ends)
-
-
-@pytest.mark.parametrize(
-    "learner",
-    [partial(EM, restarts=3), EM, ViterbiEM, StepwiseEM],
-)
-@pytest.mark.parametrize("made", ["unigrams", "gaussians, diagonal"])
-@pytest.mark.parametrize("stop", [1, 7])
-def test_resuming_in_the_middle_ends_with_the_same_bits(learner: Callable[..., Learner], made: str, stop: int) -> None:
-    batches = random_batches()
-
-    def walk(first: int, last: int, kept: tuple[dict[str, Tensor], dict[str, Tensor]] | None) -> Learner:
-        torch.manual_seed(9)
-        walker = learner(system_of(MODELS[made]()))
-        if kept is not None:
-            walker.system.load_state_dict(kept[0])
-            walker.restore(kept[1])
-        for step in range(first, last):
-            torch.manual_seed(100 + step)
-            walker.step(batches[step % 3], step)
-            if step % 3 == 2:
-                walker.end_epoch()
-        return walker
-
-    whole = walk(0, 15, None)
-    half = walk(0, stop, None)
-    weights = {name: t.clone() for name, t in half.system.state_dict().items()}
-    resumed = walk(stop, 15, (weights, {name: t.clone() for name, t in half.state().items()}))
-    for one, other in ((whole.system.state_dict(), resumed.system.state_dict()), (whole.state(), resumed.state())):
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_stepwise_em_with_all_data_and_full_steps_is_em() -> None:
-    x = random_batches(count=1)[0]
-    ends = []
-    for learner in (partial(EM, tolerance=0.0), partial(StepwiseEM, alpha=0.0)):
-        torch.manual_seed(2)
-        model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
-        climb(learner(system_of(model)), [x], epochs=5)
-        ends.append(model.words().detach())
-    torch.testing.assert_close(*ends, atol=1e-12, rtol=0)
-
-
-def test_stepwise_em_averages_with_falling_steps() -> None:
-    """Two steps by hand: s = sum of eta-weighted mean counts, normalised by the weights' sum, times N."""
-    first, second = random_batches(count=2)
-    torch.manual_seed(2)
-    model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
-    learner = StepwiseEM(system_of(model), alpha=0.7, wait=0)
-    found = []
-    for step, x in enumerate((first, second)):
-        with model.counting():
-            found.append(model.expect(x, model.posterior(x))[1]["words"] / len(x))
-        learner.step(x, step)
-    one, two = 2**-0.7, 3**-0.7
-    mean = ((1 - two) * one * found[0] + two * found[1]) / ((1 - two) * one + two)
-    expected = 24 * mean + 0.3
-    torch.testing.assert_close(model.words().exp(), expected / expected.sum(0))
-
-
-def test_stepwise_em_waits_for_an_epoch() -> None:
-    batches = random_batches()
-    model = MixtureOfUnigrams(VOCAB, 3)
-    learner, before = StepwiseEM(system_of(model)), model.words().detach()
-    for step, x in enumerate(batches):
-        learner.step(x, step)
-        assert torch.equal(model.words(), before)
-    learner.end_epoch()
-    after = model.words().detach()
-    assert not torch.equal(after, before)
-    learner.step(batches[0], 3)
-    assert not torch.equal(model.words(), after)
-
-
-def test_stepwise_em_learns() -> None:
-    batches = random_batches(count=6)
-    model = MixtureOfUnigrams(VOCAB, 3)
-    before = model.log_marginal(batches[0]).detach().mean()
-    climb(StepwiseEM(system_of(model)), batches, epochs=10)
-    assert model.log_marginal(batches[0]).detach().mean() > before + 0.5
-
-
 class Impossible(MixtureOfUnigrams):
     """Says that sentences of one word cannot be."""
 
@@ -344,8 +218,4 @@ def test_what_cannot_be_counted_is_refused() -> None:
         EM(system_of(VAE(VOCAB, 2)))
     with pytest.raises(UserError, match="restart"):
         EM(system_of(MixtureOfUnigrams(VOCAB)), restarts=0)
-    with pytest.raises(UserError, match="alpha"):
-        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), alpha=2.0)
-    with pytest.raises(UserError, match="wait"):
-        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), wait=-1)
     assert isinstance(MixtureOfUnigrams(VOCAB).weights, Table)

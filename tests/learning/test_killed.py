@@ -6,17 +6,25 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.learning.small import last_weights, learn
 
+from undersong.inference import Exact
+from undersong.learning import EM
 from undersong.learning.record import read_record
+from undersong.models import MixtureOfUnigrams
 
 PROGRAM = """
 import os, sys, time
 sys.path.insert(0, {root!r})
+from functools import partial
 from tests.learning.small import learn
+from undersong.inference import Exact
+from undersong.learning import EM
+from undersong.models import MixtureOfUnigrams
 flush = os.fsync
 os.fsync = lambda file: (time.sleep(0.01), flush(file))  # a slow disk
 print("ready", flush=True)
@@ -64,6 +72,29 @@ def test_killed_at_any_moment_it_ends_the_same(corpus, tmp_path):
         halves += bool(list(out.glob("checkpoints/writing-*")))
     assert process.returncode == 0
     assert halves >= 2
+    assert last_weights(out) == last_weights(whole.path)
+    assert events(out) == events(whole.path)
+
+
+def test_em_killed_between_two_of_its_restarts_ends_the_same(corpus, tmp_path):
+    """EM keeps its counts and every restart's parameters in the learner's part of a checkpoint."""
+    settings = {"epochs": 10, "checkpoint_seconds": 0.0, "validation_steps": 7}
+    written = (
+        "model=partial(MixtureOfUnigrams, latent=3), inference=Exact, learner=partial(EM, restarts=2, tolerance=0)"
+    )
+    choices = {"model": partial(MixtureOfUnigrams, latent=3), "inference": Exact}
+    whole = learn(corpus, tmp_path / "whole", **settings, **choices, learner=partial(EM, restarts=2, tolerance=0))
+    out = tmp_path / "run"
+    for attempt in range(2):
+        process = begin(corpus, out, ", ".join([written, *(f"{name}={value}" for name, value in settings.items())]))
+        if attempt == 0:
+            while process.poll() is None and not list(out.glob("checkpoints/step-*")):
+                time.sleep(0.001)
+            time.sleep(0.15)
+            assert process.poll() is None, "it ended before it could be killed"
+            process.kill()
+        process.wait()
+    assert process.returncode == 0
     assert last_weights(out) == last_weights(whole.path)
     assert events(out) == events(whole.path)
 

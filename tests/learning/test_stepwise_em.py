@@ -1,0 +1,68 @@
+"""Stepwise EM: its averages by hand, the wait before its first step, and that it learns."""
+
+from functools import partial
+
+import pytest
+import torch
+from tests.learning.counting import VOCAB, climb, random_batches, system_of
+
+from undersong.errors import UserError
+from undersong.learning import EM, StepwiseEM
+from undersong.models import MixtureOfUnigrams
+
+
+def test_stepwise_em_with_all_data_and_full_steps_is_em() -> None:
+    x = random_batches(count=1)[0]
+    ends = []
+    for learner in (partial(EM, tolerance=0.0), partial(StepwiseEM, alpha=0.0)):
+        torch.manual_seed(2)
+        model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
+        climb(learner(system_of(model)), [x], epochs=5)
+        ends.append(model.words().detach())
+    torch.testing.assert_close(*ends, atol=1e-12, rtol=0)
+
+
+def test_stepwise_em_averages_with_falling_steps() -> None:
+    """Two steps by hand: s = sum of eta-weighted mean counts, normalised by the weights' sum, times N."""
+    first, second = random_batches(count=2)
+    torch.manual_seed(2)
+    model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
+    learner = StepwiseEM(system_of(model), alpha=0.7, wait=0)
+    found = []
+    for step, x in enumerate((first, second)):
+        with model.counting():
+            found.append(model.expect(x, model.posterior(x))[1]["words"] / len(x))
+        learner.step(x, step)
+    one, two = 2**-0.7, 3**-0.7
+    mean = ((1 - two) * one * found[0] + two * found[1]) / ((1 - two) * one + two)
+    expected = 24 * mean + 0.3
+    torch.testing.assert_close(model.words().exp(), expected / expected.sum(0))
+
+
+def test_stepwise_em_waits_for_an_epoch() -> None:
+    batches = random_batches()
+    model = MixtureOfUnigrams(VOCAB, 3)
+    learner, before = StepwiseEM(system_of(model)), model.words().detach()
+    for step, x in enumerate(batches):
+        learner.step(x, step)
+        assert torch.equal(model.words(), before)
+    learner.end_epoch()
+    after = model.words().detach()
+    assert not torch.equal(after, before)
+    learner.step(batches[0], 3)
+    assert not torch.equal(model.words(), after)
+
+
+def test_stepwise_em_learns() -> None:
+    batches = random_batches(count=6)
+    model = MixtureOfUnigrams(VOCAB, 3)
+    before = model.log_marginal(batches[0]).detach().mean()
+    climb(StepwiseEM(system_of(model)), batches, epochs=10)
+    assert model.log_marginal(batches[0]).detach().mean() > before + 0.5
+
+
+def test_numbers_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(UserError, match="alpha"):
+        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), alpha=2.0)
+    with pytest.raises(UserError, match="wait"):
+        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), wait=-1)
