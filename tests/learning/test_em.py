@@ -12,7 +12,7 @@ from sklearn.naive_bayes import MultinomialNB
 from tests.learning.counting import VOCAB, Projected, climb, labelled, random_batches, system_of
 from torch import Tensor, nn
 
-from undersong.data.batch import Batch
+from undersong.data.batch import BOS, EOS, PAD, Batch
 from undersong.distributions import Assignment
 from undersong.errors import UserError
 from undersong.learning import EM, ViterbiEM
@@ -148,7 +148,9 @@ def planted(seed: int, clusters: int, clear: float) -> MixtureOfUnigrams:
     """A mixture whose clusters prefer different words, the more so the clearer."""
     torch.manual_seed(seed)
     model = MixtureOfUnigrams(34, clusters, smoothing=0.0)
-    model.words.maximise(torch.distributions.Dirichlet(torch.full((34,), 1 / clear)).sample((clusters,)).T)
+    p = torch.distributions.Dirichlet(torch.full((34,), 1 / clear)).sample((clusters,)).T
+    p[[PAD, BOS, EOS]] = 0.0  # which are never written
+    model.words.maximise(p)
     model.weights.maximise(torch.ones(clusters) + torch.arange(clusters) / clusters)
     return model
 

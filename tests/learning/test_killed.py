@@ -78,7 +78,7 @@ def test_killed_at_any_moment_it_ends_the_same(corpus, tmp_path):
 
 def test_em_killed_between_two_of_its_restarts_ends_the_same(corpus, tmp_path):
     """EM keeps its counts and every restart's parameters in the learner's part of a checkpoint."""
-    settings = {"epochs": 10, "checkpoint_seconds": 0.0, "validation_steps": 7}
+    settings = {"epochs": 5, "checkpoint_seconds": 0.0, "validation_steps": 7}
     written = (
         "model=partial(MixtureOfUnigrams, latent=3), inference=Exact, learner=partial(EM, restarts=2, tolerance=0)"
     )
