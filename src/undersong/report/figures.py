@@ -175,7 +175,7 @@ def _legend(axes: Axes, handles: list[Line2D], names: Sequence[str], theme: Them
     if not handles:
         return
     # Matplotlib leaves out labels that begin with an underscore, so the names are set afterwards.
-    columns = max(1, min(len(names), 72 // (min(max(map(len, names)), 48) + 7)))
+    columns = max(1, min(len(names), 72 // (min(max(map(len, names)), 48) + 8)))
     shown = axes.legend(
         handles, ["x" * min(len(n), 48) for n in names], loc="lower left", bbox_to_anchor=(-0.01, 1.01), ncols=columns,
         frameon=False, fontsize=10.5, labelcolor=theme.ink, handlelength=2.2, borderaxespad=0.2, columnspacing=1.6,
