@@ -42,7 +42,8 @@ def tag_command(
 
     Args:
         run: folder of a trained run.
-        sentences: the sentences; without any they are read from the file, the split, or standard input.
+        sentences: the sentences; without any they are read from the file, the split, or standard input. Text is split
+            into words by the rule for plain text; a treebank's own words are kept in a CoNLL-U file or --split.
         file: a text file of one sentence a line, or a CoNLL-U file; - is standard input.
         split: tag the sentences of this split of the run's corpus.
         text_column: the column of a CoNLL-U file that holds the words.
@@ -75,7 +76,8 @@ def parse_command(
 
     Args:
         run: folder of a trained run.
-        sentences: the sentences; without any they are read from the file, the split, or standard input.
+        sentences: the sentences; without any they are read from the file, the split, or standard input. Text is split
+            into words by the rule for plain text; a treebank's own words are kept in a CoNLL-U file or --split.
         file: a text file of one sentence a line, or a CoNLL-U file; - is standard input.
         split: parse the sentences of this split of the run's corpus.
         text_column: the column of a CoNLL-U file that holds the words.

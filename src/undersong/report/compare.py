@@ -64,7 +64,7 @@ def compare(
         lambda: sections.judged(found),
         lambda: sections.plane(found),
         lambda: sections.over_training(found),
-        lambda: examples.rewritten(found, texts, search, posterior_mean, seed),
+        lambda: examples.rewritten(found, list(texts), search, posterior_mean, seed),
         lambda: examples.from_prior(found, samples, search, seed),
         lambda: examples.walks(found, ends, steps, search, posterior_mean, seed),
         lambda: structures(found, texts),

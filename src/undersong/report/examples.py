@@ -20,14 +20,14 @@ from undersong.report.tables import Cell, Table
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
 
 
-def first(runs: Sequence[Evidence], split: str, count: int) -> list[str]:
-    """The first sentences that pass the filter, of the first run whose corpus is there."""
+def first(runs: Sequence[Evidence], split: str, count: int) -> dict[str, list[str]]:
+    """The first sentences that pass the filter, of the first run whose corpus is there, each with its words."""
     return _fitting(runs, split, count, lambda rows: np.arange(rows))
 
 
 def drawn(runs: Sequence[Evidence], split: str, count: int, seed: int) -> list[str]:
     """Sentences that pass the filter, drawn at random: neighbours in a corpus are often alike."""
-    return _fitting(runs, split, count, np.random.Generator(np.random.Philox(seed)).permutation)
+    return list(_fitting(runs, split, count, np.random.Generator(np.random.Philox(seed)).permutation))
 
 
 def rewritten(
@@ -107,9 +107,9 @@ def walks(
 
 def _fitting(
     runs: Sequence[Evidence], split: str, count: int, order: Callable[[int], NDArray[np.integer]]
-) -> list[str]:
+) -> dict[str, list[str]]:
     corpus = next((run.corpus for run in runs if run.corpus is not None), None)
-    found: list[str] = []
+    found: dict[str, list[str]] = {}
     if corpus is None:
         return found
     sentences = getattr(corpus, split)
@@ -119,7 +119,7 @@ def _fitting(
         text = corpus.tokenizer.decode(sentences.ids(row).tolist())
         fits = SHORTEST <= len(words(text)) <= LONGEST and text not in found
         if fits and all(UNK not in run.run.tokenizer.encode(text) for run in runs):
-            found.append(text)
+            found[text] = words(text) if corpus.tokenizer.is_bpe else sentences.words(row)
     return found
 
 

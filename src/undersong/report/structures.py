@@ -3,18 +3,23 @@
 Runs whose latent variable is a vector have no part in it. Knows nothing of HTML.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from undersong.data.corpora.annotated import Sentence
-from undersong.decoding import cluster, parse, read_words, tag
+from undersong.decoding import cluster, parse, tag
 from undersong.errors import UserError
 from undersong.report.evidence import Evidence
 from undersong.report.html import Section
 from undersong.report.tables import Cell, Table
 
 
-def structures(runs: Sequence[Evidence], texts: Sequence[str]) -> Section:
-    """A row for each sentence, a column for each run that finds structure in it."""
+def structures(runs: Sequence[Evidence], texts: Mapping[str, Sequence[str]]) -> Section:
+    """A row for each sentence, a column for each run that finds structure in it.
+
+    Args:
+        runs: what is compared.
+        texts: sentences, with their words as the corpus has them: a treebank's are not those of the word rule.
+    """
     columns = {run.name: found for run in runs if texts and (found := _found(run, texts)) is not None}
     if not columns:
         return Section("Tags, trees and clusters", ())
@@ -27,11 +32,11 @@ def structures(runs: Sequence[Evidence], texts: Sequence[str]) -> Section:
     return Section("Tags, trees and clusters", (Table(title, ("sentence", *columns), rows, notes, True),))
 
 
-def _found(run: Evidence, texts: Sequence[str]) -> list[str] | None:
-    sentences = read_words(run.run.tokenizer, texts)
+def _found(run: Evidence, texts: Mapping[str, Sequence[str]]) -> list[str] | None:
+    sentences = [Sentence(tuple(words)) for words in texts.values()]
     for read in (_tags, _trees, _clusters):
         try:
-            return read(run, sentences, texts)
+            return read(run, sentences, list(texts))
         except UserError:
             continue
     return None

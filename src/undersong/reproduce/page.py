@@ -211,7 +211,7 @@ def _examples(plan: Plan, measured: Measured) -> list[Section]:
         return []
     search, mean = (Beam(), False) if plan.paper == "autogen" else (Greedy(), True)
     return [
-        rewritten(found, first(found, "test", 6), search, mean, 0),
+        rewritten(found, list(first(found, "test", 6)), search, mean, 0),
         from_prior(found, 6, search, 0),
         walks(found, drawn_at_random(found, "test", 2, 0), 10, search, mean, 0),
     ]
