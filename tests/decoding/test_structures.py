@@ -234,3 +234,15 @@ def test_a_model_without_the_structure_says_so(runs: dict[str, Run], capsys: pyt
         assert main(words) == 2, words
         assert said in capsys.readouterr().err
     assert read_words(runs["hmm"].tokenizer, ["The dog."])[0].words == ("the", "dog", ".")
+
+
+def test_compare_shows_what_each_run_finds(runs: dict[str, Run], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert main(["compare", str(runs["hmm"].path), str(runs["dmv"].path), "--out", str(page)]) == 0
+    text = page.read_text()
+    (first,) = tag(runs["hmm"], read_words(runs["hmm"].tokenizer, ["the dog sees the cat ."]))
+    assert "Tags, trees and clusters" in text
+    assert f"the/{(first.tags or ())[0]}" in text
+    assert "→the" in text
+    assert "tags, V-measure" in text
+    assert "heads, directed" in text
