@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from tests.data.test_treebanks import conllu
+from tests.data.treebanks import conllu
 
 from undersong.data.prepare import prepare
 from undersong.data.store import Corpus
