@@ -23,3 +23,20 @@ def test_the_generator_alone_decides():
     )
     assert first == second
     assert len(set(first)) > 10
+
+
+def test_numbers_are_drawn_where_the_generator_is(monkeypatch):
+    """Torch refuses a generator of another device than the numbers', which no test on a CPU would show."""
+    seen = []
+
+    class Elsewhere:
+        device = torch.device("meta")
+
+    def rand(*shape, generator, dtype, device):
+        seen.append((generator, device))
+        return torch.full(shape, 0.5, dtype=dtype)
+
+    monkeypatch.setattr(torch, "rand", rand)
+    there = Elsewhere()
+    assert Lots(there).choose(Lots.urn(torch.tensor([0.0, -torch.inf]))) == 0
+    assert seen == [(there, there.device)]
