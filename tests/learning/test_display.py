@@ -69,12 +69,14 @@ def test_a_record_is_cut_back_and_a_half_line_is_left_out(tmp_path):
 
 
 def test_the_second_signal_acts_as_always():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins with it ignored
     with Interrupt() as interrupt:
         signal.raise_signal(signal.SIGINT)
         assert interrupt.caught == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
 
 def test_devices():
