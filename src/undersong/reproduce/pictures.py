@@ -46,7 +46,8 @@ def pictures(plan: Plan, measured: Measured) -> Iterator[Drawn]:
     """All figures that what was measured allows."""
     rows = [row for row in plan.rows if measured.sheets.get(row.name) and row.corpus == plan.main]
     several = [row for row in rows if len(row.seeds) > 1] or rows
-    first = {row.label: measured.curves(row.name)[0] for row in several}
+    # A density of vectors has no perplexity, and no place beside probabilities of words.
+    first = {row.label: measured.curves(row.name)[0] for row in several if measured.values(row.name, "ppl_elbo")}
     for key, label in (("kl_percent", "KL, % of the objective"), ("elbo", "ELBO, nats a sentence")):
         lines = [Series(name, [p["step"] for p in c], [p[key] for p in c]) for name, c in first.items()]
         if any(value is not None for line in lines for value in line.y):
