@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from undersong.data.batch import Batch
-from undersong.errors import UserError
-from undersong.models.lots import PATIENCE, Lots, speakable
+from undersong.models.lots import Lots, speakable, until
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,7 @@ class Attachments:
         """
         lots = Lots(generator)
         urns = Lots.urn(speakable(self.root)), Lots.urn(speakable(self.attach)), Lots.urn(self.decide)
-        trees: list[_Word] = []
-        failures = 0
-        while len(trees) < n:
-            tree = _derive(urns, lots, max_words)
-            if tree is not None:
-                trees.append(tree)
-                continue
-            failures += 1
-            if failures > PATIENCE * (len(trees) + 1):
-                raise UserError(
-                    f"The model hardly ever writes a sentence of at most {max_words} words ({len(trees)} of "
-                    f"{len(trees) + failures}): allow longer ones with max_words."
-                )
+        trees = until(n, lambda: _derive(urns, lots, max_words), max_words)
         lines = [tree.in_order() for tree in trees]
         x = Batch.of([[word.tag for word in line] for line in lines])
         z = torch.zeros_like(x.tokens)

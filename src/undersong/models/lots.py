@@ -3,8 +3,9 @@
 Knows nothing of what is chosen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undersong.data.batch import BOS, EOS, PAD
+from undersong.errors import UserError
 
+T = TypeVar("T")
 _BLOCK = 4096
 PATIENCE = 1000  # sentences that may be too long for each that is not
 
@@ -33,6 +36,28 @@ def reseeded(generator: torch.Generator | None) -> Iterator[None]:
     with torch.random.fork_rng(own):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
         yield
+
+
+def until(n: int, derive: Callable[[], T | None], max_words: int) -> list[T]:
+    """``n`` derivations; those that grow too long, for which ``derive`` gives None, are thrown away and drawn again.
+
+    Raises:
+        UserError: hardly any is short enough.
+    """
+    kept: list[T] = []
+    failures = 0
+    while len(kept) < n:
+        found = derive()
+        if found is not None:
+            kept.append(found)
+            continue
+        failures += 1
+        if failures > PATIENCE * (len(kept) + 1):
+            raise UserError(
+                f"The model hardly ever writes a sentence of at most {max_words} words ({len(kept)} of "
+                f"{len(kept) + failures}): allow longer ones with max_words."
+            )
+    return kept
 
 
 class Lots:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from undersong.data.batch import Batch
 from undersong.errors import UserError
-from undersong.models.lots import PATIENCE, Lots, speakable
+from undersong.models.lots import Lots, speakable, until
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,7 @@ class Rules:
             raise UserError(f"A grammar's sentences have two words or more: ask for more than max_words {max_words}.")
         lots = Lots(generator)
         urns = Lots.urn(self.root), Lots.urn(self.binary.flatten(1)), Lots.urn(speakable(self.emission))
-        trees: list[tuple[list[int], list[tuple[int, int, int]]]] = []
-        failures = 0
-        while len(trees) < n:
-            tree = _derive(urns, lots, max_words)
-            if tree is not None:
-                trees.append(tree)
-                continue
-            failures += 1
-            if failures > PATIENCE * (len(trees) + 1):
-                raise UserError(
-                    f"The grammar hardly ever writes a sentence of at most {max_words} words ({len(trees)} of "
-                    f"{len(trees) + failures}): allow longer ones with max_words."
-                )
+        trees = until(n, lambda: _derive(urns, lots, max_words), max_words)
         x = Batch.of([words for words, _ in trees])
         z = torch.full((n, x.tokens.shape[1], x.tokens.shape[1]), -1, dtype=torch.int64)
         for row, (_, cells) in enumerate(trees):
