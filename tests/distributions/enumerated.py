@@ -27,11 +27,12 @@ class Enumerated:
         """p(z) of each structure of sentence b."""
         return (self.scores[b] - self.log_partition[b]).exp().detach()
 
-    def check(self) -> None:
-        """Everything the base class gives, but samples."""
+    def check(self) -> int:
+        """Everything the base class gives, but samples; over how many structures."""
         self.check_totals()
         self.check_best()
         self.check_entropy()
+        return sum(map(len, self.structures))
 
     def check_totals(self) -> None:
         torch.testing.assert_close(self.dist.log_partition, self.log_partition)
@@ -72,16 +73,18 @@ class Enumerated:
             want = -(p * (scores.detach() - self.log_partition[b].detach()))[p > 0].sum()
             torch.testing.assert_close(entropy[b], want, atol=1e-9, rtol=1e-7)
 
-    def check_kl(self, other: "Enumerated") -> None:
-        """KL(self || other), where the other has the same structures."""
+    def check_kl(self, other: "Enumerated") -> int:
+        """KL(self || other), where the other has the same structures; of how many sentences."""
         ours = kl_divergence(self.dist, other.dist)
         for b in range(len(self.scores)):
             p = self.probabilities(b)
             gap = self.scores[b] - self.log_partition[b] - (other.scores[b] - other.log_partition[b])
             torch.testing.assert_close(ours[b], (p * gap.detach())[p > 0].sum(), atol=1e-9, rtol=1e-7)
+        return len(self.scores)
 
-    def check_samples(self, n: int = 4000) -> None:
-        """Chi-square over all structures of each sentence: p > 1e-4."""
+    def check_samples(self, n: int = 4000) -> int:
+        """Chi-square over all structures of each sentence: p > 1e-4; of how many there was more than one to sample."""
+        tested = 0
         from scipy.stats import chisquare
 
         z = self.dist.sample((n,))
@@ -99,6 +102,8 @@ class Enumerated:
             if int(keep.sum()) > 1:
                 seen, want = seen[keep], want[keep]
                 assert chisquare(seen.numpy(), (want * seen.sum() / want.sum()).numpy()).pvalue > 1e-4
+                tested += 1
+        return tested
 
 
 def spread(dist: Structured, z: Tensor, b: int) -> Tensor:

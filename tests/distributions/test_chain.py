@@ -27,9 +27,9 @@ def test_all_of_it_against_enumeration(lengths, states, shape, final, forbidden)
     for seed in range(2):
         mine, other = (chain(seed + s, lengths, states, shape, final, forbidden) for s in (0, 100))
         listed = Enumerated(mine, sequences(lengths, states))
-        listed.check()
+        assert listed.check() == sum(states**length for length in lengths)
         if not forbidden:
-            listed.check_kl(Enumerated(other, sequences(lengths, states)))
+            assert listed.check_kl(Enumerated(other, sequences(lengths, states))) == len(lengths)
 
 
 def test_the_score_is_the_sum_that_the_docstring_says():
@@ -45,8 +45,12 @@ def test_the_score_is_the_sum_that_the_docstring_says():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_samples_have_their_probabilities(shape):
     torch.manual_seed(0)
-    for forbidden in (0.0, 0.25):
-        Enumerated(chain(3, [3, 1, 2], 3, shape, forbidden=forbidden), sequences([3, 1, 2], 3)).check_samples()
+    free, *some = (
+        Enumerated(chain(seed, [3, 1, 2], 3, shape, forbidden=share), sequences([3, 1, 2], 3)).check_samples()
+        for seed, share in ((3, 0.0), *((seed, 0.25) for seed in range(4)))
+    )
+    assert free == 3
+    assert sum(some) > 2, "what is forbidden leaves something to sample"
 
 
 def test_the_general_way_of_sampling_is_as_exact():
@@ -57,7 +61,7 @@ def test_the_general_way_of_sampling_is_as_exact():
 
     initial, between, emission, final = chain(3, [3, 1, 2], 3, "own").potentials
     mine = General(initial, between[:, 0], emission, torch.tensor([3, 1, 2]), final)
-    Enumerated(mine, sequences([3, 1, 2], 3)).check_samples()
+    assert Enumerated(mine, sequences([3, 1, 2], 3)).check_samples() == 3
 
 
 def test_samples_of_chains_that_no_scaling_holds():
@@ -113,7 +117,7 @@ def test_entropy_and_kl_are_differentiable():
 def test_kl_between_chains_that_share_and_that_do_not():
     shared, own, steps = (chain(seed, [3, 1, 2], 2, shape) for seed, shape in enumerate(SHAPES))
     for q, p in itertools.permutations((shared, own, steps), 2):
-        Enumerated(q, sequences([3, 1, 2], 2)).check_kl(Enumerated(p, sequences([3, 1, 2], 2)))
+        assert Enumerated(q, sequences([3, 1, 2], 2)).check_kl(Enumerated(p, sequences([3, 1, 2], 2))) == 3
 
 
 def test_kl_is_infinite_where_the_other_forbids_what_is_possible_here():

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from math import comb
 
 import pytest
 import torch
@@ -27,9 +28,10 @@ def test_all_of_it_against_enumeration(lengths, forbidden, multiroot):
     for seed in range(2):
         mine, other = (dependency(Scores(seed + s, 1.0, forbidden), lengths, multiroot) for s in (0, 100))
         listed = Enumerated(mine, all_heads(lengths, multiroot))
-        listed.check()
+        counts = [comb(3 * n, n) // (2 * n + 1) if multiroot else comb(3 * n - 2, n - 1) // n for n in lengths]
+        assert listed.check() == sum(counts)
         if not forbidden:
-            listed.check_kl(Enumerated(other, all_heads(lengths, multiroot)))
+            assert listed.check_kl(Enumerated(other, all_heads(lengths, multiroot))) == len(lengths)
 
 
 @pytest.mark.parametrize("multiroot", [False, True])
@@ -89,9 +91,12 @@ def test_torch_struct_finds_the_same(dtype, multiroot):
 @pytest.mark.parametrize("multiroot", [False, True])
 def test_samples_have_their_probabilities(multiroot):
     torch.manual_seed(0)
-    for seed, forbidden in ((3, 0.0), (4, 0.2)):
-        mine = dependency(Scores(seed, 1.0, forbidden), [3, 1, 4], multiroot)
-        Enumerated(mine, all_heads([3, 1, 4], multiroot)).check_samples(2000)
+    free, *some = (
+        Enumerated(dependency(Scores(seed, 1.0, share), [3, 1, 4], multiroot), all_heads([3, 1, 4], multiroot))
+        for seed, share in ((3, 0.0), (4, 0.2), (5, 0.2), (6, 0.2))
+    )
+    assert free.check_samples(2000) == 2  # one word has one tree
+    assert sum(listed.check_samples(2000) for listed in some) > 2
 
 
 @settings(max_examples=80, deadline=None)

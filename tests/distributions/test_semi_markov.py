@@ -17,22 +17,32 @@ CASES = [
 ]
 
 
+def number(words, states, longest):
+    """How many segmentations a sentence has."""
+    return (
+        1 if words == 0 else states * sum(number(words - n, states, longest) for n in range(1, min(words, longest) + 1))
+    )
+
+
 @pytest.mark.parametrize(("lengths", "states", "longest", "own", "forbidden"), CASES)
 def test_all_of_it_against_enumeration(lengths, states, longest, own, forbidden):
     structures = segmentations(lengths, states, longest)
     for seed in range(2):
         mine, other = (semi_markov(seed + s, lengths, states, longest, own, forbidden) for s in (0, 100))
         listed = Enumerated(mine, structures)
-        listed.check()
+        assert listed.check() == sum(number(length, states, longest) for length in lengths)
         if not forbidden:
-            listed.check_kl(Enumerated(other, structures))
+            assert listed.check_kl(Enumerated(other, structures)) == len(lengths)
 
 
 def test_samples_have_their_probabilities():
     torch.manual_seed(0)
-    for forbidden in (0.0, 0.2):
-        mine = semi_markov(1, [3, 1, 2], 2, 2, forbidden=forbidden)
-        Enumerated(mine, segmentations([3, 1, 2], 2, 2)).check_samples()
+    free, *some = (
+        Enumerated(semi_markov(seed, [3, 1, 2], 2, 2, forbidden=share), segmentations([3, 1, 2], 2, 2))
+        for seed, share in ((1, 0.0), *((seed, 0.2) for seed in range(4)))
+    )
+    assert free.check_samples() == 3
+    assert sum(listed.check_samples() for listed in some) > 2
 
 
 def test_the_number_of_segmentations_is_the_closed_form():

@@ -3,6 +3,7 @@
 import math
 import warnings
 from functools import partial
+from math import comb
 
 import pytest
 import torch
@@ -37,9 +38,11 @@ def test_all_of_it_against_enumeration(lengths, n, p, own, forbidden):
     for seed in range(2):
         mine, other = (tree(Scores(seed + s, 1.0, forbidden), lengths, n, p, own) for s in (0, 100))
         listed = Enumerated(mine, all_trees(lengths, n, p))
-        listed.check()
+        catalan = [comb(2 * t - 2, t - 1) // t for t in lengths]
+        labels = [n ** (t - 1) * p**t if t > 1 else 1 for t in lengths]  # one word: one, impossible
+        assert listed.check() == sum(c * k for c, k in zip(catalan, labels, strict=True))
         if not forbidden:
-            listed.check_kl(Enumerated(other, all_trees(lengths, n, p)))
+            assert listed.check_kl(Enumerated(other, all_trees(lengths, n, p))) == len(lengths)
 
 
 def test_the_score_is_the_sum_that_the_docstring_says():
@@ -118,9 +121,12 @@ def test_torch_struct_finds_the_same(dtype):
 @pytest.mark.parametrize("own", [False, True])
 def test_samples_have_their_probabilities(own):
     torch.manual_seed(0)
-    for seed, forbidden in ((5, 0.0), (8, 0.1)):
-        mine = tree(Scores(seed, 1.0, forbidden), [3, 2, 4], 2, 1, own)
-        Enumerated(mine, all_trees([3, 2, 4], 2, 1)).check_samples(2000)
+    free, *some = (
+        Enumerated(tree(Scores(seed, 1.0, share), [3, 2, 4], 2, 1, own), all_trees([3, 2, 4], 2, 1))
+        for seed, share in ((5, 0.0), (7, 0.1), (8, 0.1), (9, 0.1))
+    )
+    assert free.check_samples(2000) == 3
+    assert sum(listed.check_samples(2000) for listed in some) > 2
 
 
 def test_samples_of_longer_sentences_agree_with_marginals():

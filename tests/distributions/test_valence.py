@@ -1,6 +1,7 @@
 """The dependency model with valence against its own story, brute force, finite differences, and log space."""
 
 import math
+from math import comb
 
 import pytest
 import torch
@@ -24,9 +25,9 @@ def test_all_of_it_against_enumeration(lengths, forbidden):
     for seed in range(2):
         mine, other = (valence(Scores(seed + s, 1.0, forbidden), lengths) for s in (0, 100))
         listed = Enumerated(mine, all_heads(lengths))
-        listed.check()
+        assert listed.check() == sum(comb(3 * n - 2, n - 1) // n for n in lengths)
         if not forbidden:
-            listed.check_kl(Enumerated(other, all_heads(lengths)))
+            assert listed.check_kl(Enumerated(other, all_heads(lengths))) == len(lengths)
 
 
 def story(heads, root, attach, decide):
@@ -106,9 +107,12 @@ def test_gradients_against_finite_differences():
 
 def test_samples_have_their_probabilities():
     torch.manual_seed(0)
-    for seed, forbidden in ((3, 0.0), (4, 0.05)):
-        mine = valence(Scores(seed, 1.0, forbidden), [3, 1, 4])
-        Enumerated(mine, all_heads([3, 1, 4])).check_samples(2000)
+    free, *some = (
+        Enumerated(valence(Scores(seed, 1.0, share), [3, 1, 4]), all_heads([3, 1, 4]))
+        for seed, share in ((3, 0.0), (4, 0.05), (5, 0.05), (6, 0.05))
+    )
+    assert free.check_samples(2000) == 2  # one word has one tree
+    assert sum(listed.check_samples(2000) for listed in some) > 2
 
 
 @settings(max_examples=80, deadline=None)
