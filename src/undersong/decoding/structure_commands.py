@@ -6,7 +6,7 @@ Results go to standard output, words outside the vocabulary and progress to stan
 import json as json_text
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from undersong.data.corpora.opening import kind_of, opened
 from undersong.decoding import output
 from undersong.decoding.annotating import parse, read_split, read_words, tag, unknown_words
 from undersong.decoding.clustering import Cluster, cluster, describe_clusters
+from undersong.decoding.options import with_options
 from undersong.decoding.output import printable
 from undersong.decoding.reading import gather
 from undersong.errors import UserError
@@ -28,32 +29,36 @@ from undersong.learning import Run
 Splits = Literal["train", "valid", "test"]
 
 
-def tag_command(
-    run: Path,
-    sentences: list[str],
-    *,
-    file: Path | None = None,
-    split: Splits | None = None,
-    text_column: str = "form",
-    conllu: bool = False,
-    json: bool = False,
-) -> int:
+@dataclass(frozen=True)
+class Reading:
+    """Where the sentences to be annotated come from.
+
+    Args:
+        file: a text file of one sentence a line, or a CoNLL-U file; - is standard input. Text is split into words by
+            the rule for plain text; CoNLL-U keeps its own.
+        split: the sentences of this split of the run's corpus, with its own words.
+        text_column: the column of a CoNLL-U file that holds the words.
+        json: print JSON.
+    """
+
+    file: Path | None = None
+    split: Splits | None = None
+    text_column: str = "form"
+    json: bool = False
+
+
+@with_options(Reading)
+def tag_command(run: Path, sentences: list[str], reading: Reading, conllu: bool = False) -> int:
     """Give each word of a sentence its tag: the state that a hidden Markov model has it in.
 
     Args:
         run: folder of a trained run.
-        sentences: the sentences; without any they are read from the file, the split, or standard input. Text is split
-            into words by the rule for plain text; a treebank's own words are kept in a CoNLL-U file or --split.
-        file: a text file of one sentence a line, or a CoNLL-U file; - is standard input.
-        split: tag the sentences of this split of the run's corpus.
-        text_column: the column of a CoNLL-U file that holds the words.
+        sentences: the sentences; without any they are read from the file, the split, or standard input.
         conllu: write CoNLL-U: the tags in the column UPOS, the heads as they were given.
-        json: print JSON.
     """
     loaded = Run.load(run)
-    given = _given(loaded, sentences, file, split, text_column)
-    found = tag(loaded, given)
-    if json:
+    found = tag(loaded, _given(loaded, sentences, reading))
+    if reading.json:
         print(_json({"words": s.words, "tags": s.tags} for s in found))
     elif conllu:
         sys.stdout.write(write_conllu(found))
@@ -63,30 +68,17 @@ def tag_command(
     return 0
 
 
-def parse_command(
-    run: Path,
-    sentences: list[str],
-    *,
-    file: Path | None = None,
-    split: Splits | None = None,
-    text_column: str = "form",
-    json: bool = False,
-) -> int:
+@with_options(Reading)
+def parse_command(run: Path, sentences: list[str], reading: Reading) -> int:
     """Give sentences their trees: bracketed ones from a grammar, CoNLL-U from a dependency model.
 
     Args:
         run: folder of a trained run.
-        sentences: the sentences; without any they are read from the file, the split, or standard input. Text is split
-            into words by the rule for plain text; a treebank's own words are kept in a CoNLL-U file or --split.
-        file: a text file of one sentence a line, or a CoNLL-U file; - is standard input.
-        split: parse the sentences of this split of the run's corpus.
-        text_column: the column of a CoNLL-U file that holds the words.
-        json: print JSON: heads, or constituents as (first word, word after the last, symbol).
+        sentences: the sentences; without any they are read from the file, the split, or standard input.
     """
     loaded = Run.load(run)
-    given = [Sentence(s.words) for s in _given(loaded, sentences, file, split, text_column)]
-    found = parse(loaded, given)
-    if json:
+    found = parse(loaded, [Sentence(s.words) for s in _given(loaded, sentences, reading)])
+    if reading.json:  # constituents are (first word, word after the last, symbol)
         print(_json({"words": s.words, "heads": s.heads, "constituents": s.spans} for s in found))
     elif found and found[0].heads is None:
         sys.stdout.write(write_trees(found))
@@ -143,8 +135,9 @@ def _table(clusters: Sequence[Cluster]) -> Table:
     return table
 
 
-def _given(run: Run, texts: list[str], file: Path | None, split: Splits | None, column: str) -> list[Sentence]:
+def _given(run: Run, texts: list[str], reading: Reading) -> list[Sentence]:
     """The sentences asked for; words outside the vocabulary are told."""
+    file, split, column = reading.file, reading.split, reading.text_column
     if split is not None:
         if texts or file is not None:
             raise UserError("sentences were given beside --split: use one of the two.")
