@@ -66,10 +66,13 @@ class Usual:
 
 
 def flops(x: Batch) -> float:
-    """Multiplications and additions of one training step's matrix products, three times those of the forward pass."""
-    steps = x.tokens.shape[1]
-    recurrent = (2 * steps + 1) * len(x) * (EMBEDDING + HIDDEN) * 4 * HIDDEN
-    return 6.0 * (recurrent + x.num_targets * HIDDEN * VOCABULARY + len(x) * LATENT * 4 * HIDDEN)
+    """Multiplications and additions of our step's matrix products, three times those of the forward pass.
+
+    The usual step has more: it multiplies the vector of a word as often as the word stands in the batch.
+    """
+    read = (len(x.tokens.unique()) + len(x.inputs.unique())) * EMBEDDING * 4 * HIDDEN
+    recurrent = (2 * x.tokens.shape[1] + 1) * len(x) * HIDDEN * 4 * HIDDEN
+    return 6.0 * (read + recurrent + x.num_targets * HIDDEN * VOCABULARY + len(x) * LATENT * 4 * HIDDEN)
 
 
 def spread(corpus: Corpus, count: int) -> list[Batch]:

@@ -13,7 +13,7 @@ from undersong.data.batch import Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
 from undersong.nets.base import Decoder, State
-from undersong.nets.encoder import check_shares, word_vectors
+from undersong.nets.encoder import check_shares, read_words, word_vectors
 from undersong.nets.quick import QuickDecoder
 from undersong.nets.recurrent import LSTM, Recurrent
 from undersong.nets.vocabulary import Vocabulary
@@ -78,7 +78,8 @@ class RecurrentDecoder(Decoder):
         samples, sentences = z.shape[:2]
         words = word_dropout(x.inputs, self.word_dropout) if self.training else x.inputs
         flat = z.flatten(0, 1)  # [S * B, D]
-        outputs, _ = self.layer(self.dropout(self.embed(words)), self._first_state(flat), self._constant(flat))
+        vectors, where = read_words(words, self.embed, self.dropout)
+        outputs, _ = self.layer(vectors, self._first_state(flat), self._constant(flat), where)
         mask = x.mask.expand(samples, -1, -1).flatten(0, 1)  # [S * B, T + 1]
         targets = x.targets.expand(samples, -1, -1).flatten(0, 1)
         hidden = self.narrow(self.output_dropout(outputs[mask]))  # [N, H]: padding ends here

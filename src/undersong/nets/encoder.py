@@ -48,7 +48,8 @@ class RecurrentEncoder(Encoder):
 
     def forward(self, x: Batch) -> Tensor:
         """The state after each sentence's last word: [B, H]."""
-        outputs, _ = self.layer(self.dropout(self.embed(x.tokens)))  # [B, T, H]
+        vectors, where = read_words(x.tokens, self.embed, self.dropout)
+        outputs, _ = self.layer(vectors, where=where)  # [B, T, H]
         last = (x.lengths - 1).clamp(min=0)
         return outputs[torch.arange(len(x), device=outputs.device), last]
 
@@ -71,3 +72,21 @@ def word_vectors(vocab: int, size: int) -> nn.Embedding:
     embed = nn.Embedding(vocab, size)
     nn.init.uniform_(embed.weight, -0.1, 0.1)
     return embed
+
+
+def read_words(words: Tensor, embed: nn.Embedding, dropout: nn.Dropout) -> tuple[Tensor, Tensor]:
+    """Word vectors [U, E] and where each is read [B, T]: every word once, or every place once under dropout.
+
+    Args:
+        words: int64 [B, T].
+        embed: [V, E].
+        dropout: of the vectors' numbers, drawn anew at every place.
+
+    >>> vectors, where = read_words(torch.tensor([[7, 5], [5, 5]]), word_vectors(9, 3), nn.Dropout(0.0))
+    >>> tuple(vectors.shape), where.tolist()
+    ((2, 3), [[1, 0], [0, 0]])
+    """
+    if dropout.training and dropout.p:
+        return dropout(embed(words.flatten())), torch.arange(words.numel(), device=words.device).view_as(words)
+    different, where = words.unique(return_inverse=True)
+    return embed(different), where

@@ -49,25 +49,31 @@ class Recurrent(nn.Module, ABC):
         return tuple(self.bias.new_zeros(rows, self.width) for _ in range(self.num_states))
 
     def forward(
-        self, inputs: Tensor, state: State | None = None, constant: Tensor | None = None
+        self,
+        inputs: Tensor,
+        state: State | None = None,
+        constant: Tensor | None = None,
+        where: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Read whole sequences.
 
         Args:
-            inputs: [B, T, I].
+            inputs: [B, T, I]; or, with ``where``, the rows [U, I] that are read, each multiplied once.
             state: num_states tensors [S * B, H]; None for zeros.
             constant: [S * B, C], samples first: S codes may read the same inputs, whose products are then shared.
+            where: int64 [B, T], which row of ``inputs`` each sequence reads at each step.
 
         Returns:
             Hidden states [S * B, T, H] and the state after the last step.
         """
-        rows = state[0].shape[0] if state is not None else inputs.shape[0] if constant is None else constant.shape[0]
+        inputs, where = _rows(inputs, where)
+        rows = state[0].shape[0] if state is not None else len(where) if constant is None else len(constant)
         state = self.zeros(rows) if state is None else state
-        read = self._product(inputs, self.weight_input) + self.bias  # [B, T, G]
+        read = self._product(inputs, self.weight_input) + self.bias  # [U, G]
         fixed = self._fixed(constant)  # [S * B, G]
         outputs = []
-        for t in range(inputs.shape[1]):
-            gates = read[:, t].repeat(rows // inputs.shape[0], 1)
+        for t in range(where.shape[1]):
+            gates = read[where[:, t]].repeat(rows // len(where), 1)
             state = self.cell(gates if fixed is None else gates + fixed, state)
             outputs.append(state[0])
         return torch.stack(outputs, 1), state
@@ -105,14 +111,20 @@ class LSTM(Recurrent):
     gates, num_states = 4, 2
 
     def forward(
-        self, inputs: Tensor, state: State | None = None, constant: Tensor | None = None
+        self,
+        inputs: Tensor,
+        state: State | None = None,
+        constant: Tensor | None = None,
+        where: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """As ``Recurrent.forward``, by the fused kernel unless the precision asks for plain operations."""
-        if not self.precision.fused or not inputs.numel():
-            return super().forward(inputs, state, constant)
+        inputs, where = _rows(inputs, where)
+        if not self.precision.fused or not where.numel():
+            return super().forward(inputs, state, constant, where)
         dtype = self.precision.dtype if self.precision.name != "fp32" else inputs.dtype
         outputs, c = lstm(
-            inputs.transpose(0, 1),
+            inputs,
+            where.t(),
             self._fixed(constant),
             self.weight_input,
             self.weight_hidden,
@@ -150,3 +162,10 @@ class GRU(Recurrent):
         r, u = (read[:, : 2 * width] + fed[:, : 2 * width]).sigmoid().chunk(2, -1)
         n = (read[:, 2 * width :] + r * (fed[:, 2 * width :] + self.bias_hidden)).tanh()
         return (n + u * (h - n),)
+
+
+def _rows(inputs: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The rows [U, I] that are read and the places [B, T] where: of inputs [B, T, I], each row at its own place."""
+    if where is not None:
+        return inputs, where
+    return inputs.flatten(0, 1), torch.arange(inputs[..., 0].numel(), device=inputs.device).view(inputs.shape[:2])
