@@ -1,11 +1,12 @@
 """Differences between models: planted ones are found, and the tests are named."""
 
+import numpy as np
 import pytest
-from tests.evaluation.toy import Told, toy_corpus, vae
+from tests.evaluation.toy import Told, language_model, toy_corpus, vae
 
 from undersong.errors import UserError
-from undersong.evaluation.pairs import compare_methods, compare_reconstructions, sentence_scores
-from undersong.evaluation.rates import Rates
+from undersong.evaluation.pairs import compare_reconstructions, sentence_scores
+from undersong.evaluation.rates import Rates, nats
 from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.subject import Subject
 
@@ -18,7 +19,7 @@ def test_two_models_on_the_same_sentences(tmp_path):
     scores = [sentence_scores(subject) for subject in subjects]
     found = compare_reconstructions(*scores, resamples=500)
     whole = [Reconstruction()(subject) for subject in subjects]
-    for name in ("rate", "distortion", "information"):  # both have the same weights
+    for name in ("rate", "distortion", "information", "elbo"):  # both have the same weights
         assert found.pop(name).p == 1.0
     for name, comparison in found.items():
         assert comparison.difference == pytest.approx(whole[0][name] - whole[1][name]), name
@@ -44,11 +45,22 @@ def test_different_sentences_are_not_compared(tmp_path):
         compare_reconstructions(*scores)
 
 
-def test_methods_are_compared_over_seeds():
-    first = [{"a": 1.0, "b": None, "c": 1.0}, {"a": 1.1, "b": 1.0}]
-    second = [{"a": 5.0, "b": 1.0}, {"a": 5.1, "b": 1.0}]
-    found = compare_methods(first, second)
-    assert set(found) == {"a"}
-    assert found["a"].real()
-    assert found["a"].test == "Welch's t-test over 2 and 2 seeds"
-    assert compare_methods(first[1:], second)["a"] is None
+def test_a_language_model_is_compared_by_its_likelihood_alone(tmp_path):
+    corpus = toy_corpus(tmp_path, test=60)
+    scores = [sentence_scores(Subject(system, corpus)) for system in (language_model(corpus), vae(corpus))]
+    assert set(scores[0]) == {"row", "elbo"}
+    found = compare_reconstructions(*scores, resamples=200)
+    assert set(found) == {"elbo"}
+    assert found["elbo"].difference == pytest.approx(scores[0]["elbo"].mean() - scores[1]["elbo"].mean())
+
+
+def test_each_sentences_nats_are_in_the_order_of_the_rows(tmp_path):
+    corpus = toy_corpus(tmp_path)
+    system = vae(corpus)
+    whole = sentence_scores(Subject(system, corpus))
+    for row in (0, 7, 31):
+        subject = Subject(system, corpus)
+        alone = nats(subject, np.array([row]))
+        for name in ("rate", "distortion", "elbo"):
+            assert alone[name][0] == pytest.approx(whole[name][row], rel=1e-4), name
+        assert whole["elbo"][row] == pytest.approx(-whole["distortion"][row] - whole["rate"][row], rel=1e-5)

@@ -12,7 +12,7 @@ from rich.table import Table
 from undersong.evaluation.evaluate import evaluate
 from undersong.evaluation.judgement import Figures
 from undersong.evaluation.measure import Measure
-from undersong.evaluation.suite import SUITE
+from undersong.evaluation.suite import BY_NAME, SUITE
 
 
 def evaluate_command(
@@ -50,8 +50,8 @@ def evaluate_command(
         precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
         device: auto, cpu, cuda or mps.
         suite: also measure reconstructions, samples, walks, the posterior's shape, and what codes say of classes.
-        measures: measure these instead of the whole suite, such as `[Reconstruction, Rates]`; classes by short name or
-            dotted path.
+        measures: measure these instead of the whole suite, such as `[Reconstruction, Perplexity]`; classes by short
+            name or dotted path.
         json: print one JSON object.
     """
     import json as plain
@@ -105,6 +105,7 @@ def suite_table(suite: Figures) -> Table:
         shown.add_row(key, "not defined" if value is None else f"{value:,.3f}".rstrip("0").rstrip("."))
     for name, reason in suite["left_out"].items():
         shown.add_row(name, f"left out: {reason}")
+    shown.caption = f"asked by name only, --measures: {', '.join(kind.__name__ for kind in BY_NAME)}"
     return shown
 
 

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 from undersong.data.store import Split
-from undersong.decoding.progress import shown
 from undersong.draw import FINAL, Draw
 from undersong.errors import UserError
 from undersong.evaluation.likelihood import TRUSTED, Likelihood, Refinement, likelihood
-from undersong.evaluation.scoring import Scores, score
+from undersong.evaluation.scoring import Scores, information, score
 from undersong.evaluation.subset import fixed_subset
 from undersong.inference.refined import proposes
 from undersong.learning.system import System
-from undersong.measures.information import cap, mutual_information
+from undersong.measures.information import cap
 from undersong.measures.latent import active_units
+from undersong.measures.perplexity import perplexity
 from undersong.models.base import is_density
 
 Figures = dict[str, Any]
@@ -91,7 +91,7 @@ def judge(
         figures |= {"nll_is_sentences": len(scores.rows), "nll_is_se": 0.0}
     if is_density(system.model):
         figures |= {name: None for name in figures if name.startswith("ppl")}
-    return Judgement({name: _finite(value) for name, value in figures.items()}, scores, sampled)
+    return Judgement({name: finite(value) for name, value in figures.items()}, scores, sampled)
 
 
 def bounds_log_p(system: System, d: Draw) -> bool:
@@ -114,23 +114,18 @@ def _bounds(system: System, scores: Scores) -> Figures:
     """The ELBO, its two terms, the run's own objective and the share of the KL in it."""
     names = ("elbo", "reconstruction", "kl", "ppl_elbo", "objective", "kl_percent")
     found: Figures = dict.fromkeys(names)
-    d = scores.draw
-    if scores.exact is not None:
-        found["elbo"] = float(scores.exact.cpu().double().mean())
-    if d is not None:
-        value = objective(system, d)
-        found["objective"] = None if value is None else float(value.cpu().double().mean())
-        if d.parts is None or d.parts.shape[1]:
-            found["reconstruction"] = -float(d.mean(d.log_px).cpu().double().mean())
-        if d.parts is not None and d.parts.shape[1]:
-            found["kl"] = float(d.kl.cpu().double().mean())
-            if found["objective"] is not None and found["objective"] < 0:
-                found["kl_percent"] = 100 * system.objective.kl_factor(FINAL) * found["kl"] / -found["objective"]
-        if scores.exact is None and d.parts is not None:
-            found["elbo"] = float((d.mean(d.log_px) - d.kl).cpu().double().mean())
+    value = None if scores.draw is None else objective(system, scores.draw)
+    found |= {"elbo": _mean(scores.elbo), "reconstruction": _mean(scores.distortion), "kl": _mean(scores.rate)}
+    found["objective"] = _mean(value)
+    if found["kl"] is not None and found["objective"] is not None and found["objective"] < 0:
+        found["kl_percent"] = 100 * system.objective.kl_factor(FINAL) * found["kl"] / -found["objective"]
     if found["elbo"] is not None:
-        found["ppl_elbo"] = perplexity(-found["elbo"] * len(scores.rows), scores.tokens)
+        found["ppl_elbo"] = perplexity(-found["elbo"] * len(scores.rows), int(scores.tokens.sum()))
     return found
+
+
+def _mean(values: torch.Tensor | None) -> float | None:
+    return None if values is None else float(values.cpu().double().mean())
 
 
 def _latent(system: System, scores: Scores) -> Figures:
@@ -140,11 +135,9 @@ def _latent(system: System, scores: Scores) -> Figures:
     )
     if scores.means is not None:
         found["active_units"] = active_units(scores.means)
-    d, z = scores.draw, scores.z
-    if system.model.latent and d is not None and d.log_qz is not None and z is not None:
-        walk = shown(_Sized.all(scores.posteriors), len(scores.rows), "mutual information")
-        each = mutual_information(scores.posteriors, z, (part.q for part in walk))
-        found["mutual_information"] = float(each.mean())
+    told = information(system, scores)
+    if told is not None:
+        found["mutual_information"] = _mean(told)
         found["mutual_information_cap"] = cap(len(scores.rows))
         found["mutual_information_estimator"] = ESTIMATOR
     return found
@@ -154,7 +147,7 @@ def _exact(scores: Scores) -> Figures:
     if scores.exact is None:
         return {"nll_exact": None, "ppl_exact": None}
     nats = -scores.exact.cpu().double().numpy()
-    return {"nll_exact": float(nats.mean()), "ppl_exact": perplexity(float(nats.sum()), scores.tokens)}
+    return {"nll_exact": float(nats.mean()), "ppl_exact": perplexity(float(nats.sum()), int(scores.tokens.sum()))}
 
 
 _SAMPLED = (
@@ -178,7 +171,7 @@ def _sampled(found: Likelihood | None) -> Figures:
         "nll_is_marked": bool(found.effective.mean() < TRUSTED),
         "nll_is_sentences": count,
         "nll_is_tokens": int(found.tokens.sum()),
-        "ppl_is": perplexity(-float(found.log_p.sum()), found.tokens),
+        "ppl_is": perplexity(-float(found.log_p.sum()), int(found.tokens.sum())),
         "autogen_generation": float(found.log_p.mean()),
         "autogen_reconstruction": float(found.reconstruction.mean()),
     }
@@ -186,38 +179,12 @@ def _sampled(found: Likelihood | None) -> Figures:
 
 def _elbo_of(scores: Scores, sampled: Likelihood | None) -> float | None:
     """The ELBO of the sentences whose likelihood was sampled: what that likelihood may be set against."""
-    d = scores.draw
-    if sampled is None or d is None:
+    each = scores.elbo
+    if sampled is None or each is None:
         return None
-    chosen = torch.from_numpy(np.isin(scores.rows, sampled.rows)).to(d.log_px.device)
-    return float((d.mean(d.log_px) - d.kl)[chosen].cpu().double().mean())
+    return _mean(each[torch.from_numpy(np.isin(scores.rows, sampled.rows)).to(each.device)])
 
 
-def perplexity(nats: float, tokens: np.ndarray) -> float:
-    """exp of nats per token: the sum over sentences of a bound on -log p(x), over all their tokens.
-
-    >>> round(perplexity(2 * math.log(8), np.array([2])), 6)
-    8.0
-    """
-    try:
-        return math.exp(nats / int(tokens.sum()))
-    except OverflowError:
-        return math.inf
-
-
-@dataclass(frozen=True)
-class _Sized:
-    """A batch of posteriors that knows how many it holds, for the bar."""
-
-    q: torch.distributions.Distribution
-
-    def __len__(self) -> int:
-        return int(self.q.batch_shape[0])
-
-    @staticmethod
-    def all(posteriors: list[torch.distributions.Distribution]) -> "list[_Sized]":
-        return [_Sized(q) for q in posteriors]
-
-
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value; None in place of a float that is infinite or no number, which JSON cannot hold."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

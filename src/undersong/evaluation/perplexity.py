@@ -8,7 +8,6 @@ any model here is. A perplexity is exp(nats / (words + ends of sentence)), exact
 Knows nothing of the judged model but its samples.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +24,7 @@ from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.inference import Exact
 from undersong.learning.gradient import Gradient
 from undersong.learning.system import System
+from undersong.measures.perplexity import perplexity
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
 from undersong.nets.precision import FP32, resolve, set_precision
@@ -107,11 +107,11 @@ class Fluency(Measure):
         kept(model, corpus, "reader", self.reader, lambda: self.reader.train(model, corpus.train, subject, "reader"))
         log_p, short = scores(model, written), written.lengths <= SHORT
         return {
-            "ppl_forward": perplexity(log_p, written.lengths),
-            "ppl_forward_short": perplexity(log_p[short], written.lengths[short]),
-            "ppl_forward_long": perplexity(log_p[~short], written.lengths[~short]),
+            "ppl_forward": _perplexity(log_p, written.lengths),
+            "ppl_forward_short": _perplexity(log_p[short], written.lengths[short]),
+            "ppl_forward_long": _perplexity(log_p[~short], written.lengths[~short]),
             "share_short": float(short.mean()),
-            "ppl_real": perplexity(scores(model, subject.split), subject.split.lengths),
+            "ppl_real": _perplexity(scores(model, subject.split), subject.split.lengths),
         }
 
 
@@ -135,7 +135,7 @@ class Perplexity(Measure):
         found = forward.read(subject, written)
         model = self.reader.new(subject.corpus.vocab_size).to(subject.device)
         self.reader.train(model, written, subject, "reader of samples")
-        return {**found, "ppl_reverse": perplexity(scores(model, subject.split), subject.split.lengths)}
+        return {**found, "ppl_reverse": _perplexity(scores(model, subject.split), subject.split.lengths)}
 
 
 def in_memory(sentences: list[list[int]], tokenizer: Tokenizer) -> Split:
@@ -156,12 +156,6 @@ def scores(model: LanguageModel, split: Split) -> np.ndarray:
     return found
 
 
-def perplexity(log_p: np.ndarray, lengths: np.ndarray) -> float | None:
-    """exp(-sum log p / (words + ends)); None for no sentences.
-
-    >>> perplexity(np.array([-np.log(8.0)]), np.array([2]))  # three events of probability 1/2
-    2.0
-    """
-    if not len(lengths):
-        return None
-    return math.exp(min(-float(log_p.sum()) / float((lengths + 1).sum()), 700.0))
+def _perplexity(log_p: np.ndarray, lengths: np.ndarray) -> float | None:
+    """Of sentences [N] and their words, the ends counted."""
+    return perplexity(-float(log_p.sum()), int((lengths + 1).sum()))

@@ -1,17 +1,15 @@
 """A model's place on the rate-distortion plane, over the judged sentences (IGP, section 5.1).
 
-Knows nothing of the plane's inequalities: see ``measures.rates``.
+Knows nothing of the plane's inequalities (see ``measures.rates``), nor of how a sentence is scored (``scoring``).
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from undersong.distributions import Delta, keyed_sample
-from undersong.draw import FINAL
 from undersong.evaluation.measure import Figures, Measure
+from undersong.evaluation.scoring import information, score
 from undersong.evaluation.subject import NotApplicable, Subject
-from undersong.measures import information
+from undersong.measures.information import cap
 from undersong.measures.rates import empirical_entropy, rate_distortion
 
 MOST = 5000  # sentences: the information costs their square
@@ -30,34 +28,26 @@ class Rates(Measure):
         self.sentences = sentences
 
     def __call__(self, subject: Subject) -> Figures:
-        """See ``measures.rates.rate_distortion``; one sample of q(z|x) for each sentence."""
+        """See ``measures.rates.rate_distortion``."""
+        subject.need_latent()
         rows = subject.rows[subject.choose(len(subject.rows), self.sentences)]
         found = {name: float(values.mean()) for name, values in nats(subject, rows).items()}
-        entropy = empirical_entropy(tuple(subject.split.ids(int(row)).tolist()) for row in rows)
-        cap = information.cap(len(rows))
-        return rate_distortion(found["rate"], found["distortion"], found["information"], cap, entropy)
-
-
-@torch.no_grad()
-def nats(subject: Subject, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """What each sentence adds to R, D and I(x, z), from one sample of q(z|x): ``rate distortion information`` [N].
-
-    Raises:
-        NotApplicable: there is no z, or q has no density.
-    """
-    subject.need_latent()
-    parts = [rows[first : first + 256] for first in range(0, len(rows), 256)]
-    kept, samples, rate, distortion = [], [], [], []
-    batches = (subject.split.batch(part) for part in subject.track(parts, "rates"))
-    for x, q in subject.posteriors(batches):
-        if isinstance(q, Delta):
+        if "information" not in found:
             raise NotApplicable("the posterior is a point mass, whose rate is not defined")
-        z = keyed_sample(q, x.index, 1, subject.seed)  # [1, B, D]
-        d = subject.system.draw(x, q, z, FINAL)
-        rate.append(d.kl)
-        distortion.append(-d.mean(d.log_px))
-        kept.append(q)
-        samples.append(z)
-    told = information.mutual_information(kept, torch.cat(samples, 1))
-    found = {"rate": torch.cat(rate), "distortion": torch.cat(distortion), "information": told}
-    return {name: values.cpu().double().numpy() for name, values in found.items()}
+        entropy = empirical_entropy(tuple(subject.split.ids(int(row)).tolist()) for row in rows)
+        return rate_distortion(found["rate"], found["distortion"], found["information"], cap(len(rows)), entropy)
+
+
+def nats(subject: Subject, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """What each sentence adds to R, D, I(x, z) and the ELBO: ``rate distortion information elbo`` [N], those that the
+    model defines; ``elbo`` is log p(x) where that is known."""
+    scores = score(subject.system, subject.split, subject.seed, rows=rows, progress=subject.progress)
+    found = {
+        "rate": scores.rate,
+        "distortion": scores.distortion,
+        "information": information(subject.system, scores, subject.progress),
+        "elbo": scores.elbo,
+    }
+    order = np.argsort(scores.rows)
+    back = order[np.searchsorted(scores.rows, rows, sorter=order)]  # scores are by length, the answer by ``rows``
+    return {name: values.cpu().double().numpy()[back] for name, values in found.items() if values is not None}

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from undersong.data.store import Split
 from undersong.errors import UserError
-from undersong.evaluation.judgement import Judgement, objective
+from undersong.evaluation.judgement import Judgement, finite, objective
 from undersong.learning.files import write_atomically
 from undersong.learning.system import System
 
@@ -44,34 +43,22 @@ def write_rows(path: Path, judgement: Judgement, split: Split, system: System) -
 
 def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
     """A row for each sentence, in the order of the split; None where a figure is not defined or was not sampled."""
-    scores, sampled, d = judgement.scores, judgement.sampled, judgement.scores.draw
-    columns: dict[str, Tensor | None] = dict.fromkeys(("elbo", "reconstruction", "kl", "objective"))
-    if d is not None:
-        if not system.objective.couples_batch:
-            columns["objective"] = objective(system, d)
-        if d.parts is None or d.parts.shape[1]:
-            columns["reconstruction"] = -d.mean(d.log_px)
-        if d.parts is not None:
-            columns["elbo"] = d.mean(d.log_px) - d.kl
-            columns["kl"] = d.kl if d.parts.shape[1] else None
-    if scores.exact is not None:
-        columns["elbo"] = scores.exact
+    scores, sampled = judgement.scores, judgement.sampled
+    columns: dict[str, Tensor | None] = {"elbo": scores.elbo, "reconstruction": scores.distortion, "kl": scores.rate}
+    alone = scores.draw is not None and not system.objective.couples_batch
+    columns["objective"] = objective(system, scores.draw) if alone and scores.draw is not None else None
     nats = {name: None if t is None else t.cpu().double().numpy() for name, t in columns.items()}
     places = {} if sampled is None else {int(row): place for place, row in enumerate(sampled.rows)}
     for place in np.argsort(scores.rows):
         row = int(scores.rows[place])
         found: Row = {"row": row, "text": split.tokenizer.decode(split.ids(row).tolist())}
         found["tokens"] = int(scores.tokens[place])
-        found |= {name: None if values is None else _finite(values[place]) for name, values in nats.items()}
+        found |= {name: None if values is None else finite(float(values[place])) for name, values in nats.items()}
         found |= dict.fromkeys(("nll_is", "nll_is_se", "nll_is_ess", "nll_is_marked", "autogen_reconstruction"))
         if scores.exact is not None:
             found["nll_is"] = -found["elbo"]
         if sampled is not None and (at := places.get(row)) is not None:
-            found["nll_is"], found["nll_is_se"] = _finite(-sampled.log_p[at]), _finite(sampled.error[at])
-            found["nll_is_ess"], found["nll_is_marked"] = _finite(sampled.effective[at]), bool(sampled.marked[at])
-            found["autogen_reconstruction"] = _finite(sampled.reconstruction[at])
+            found["nll_is"], found["nll_is_se"] = finite(float(-sampled.log_p[at])), finite(float(sampled.error[at]))
+            found["nll_is_ess"], found["nll_is_marked"] = finite(float(sampled.effective[at])), bool(sampled.marked[at])
+            found["autogen_reconstruction"] = finite(float(sampled.reconstruction[at]))
         yield found
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

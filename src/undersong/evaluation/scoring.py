@@ -16,6 +16,7 @@ from undersong.data.store import Split
 from undersong.decoding.progress import shown
 from undersong.draw import Draw, joined
 from undersong.learning.system import System
+from undersong.measures.information import mutual_information
 from undersong.models import ExactModel, Model, event
 from undersong.models.base import WORDS_AND_END
 
@@ -32,6 +33,8 @@ class Scores:
         z: the samples [S, N, ...]; None without a draw.
         means: the posterior means [N, D]; None where they have no meaning.
         exact: log p(x) of each, nats [N]; None for a model that only bounds it.
+
+    Of each sentence [N], nats: ``distortion``, ``rate`` and ``elbo``, None where the model does not define them.
     """
 
     rows: NDArray[np.int64]
@@ -42,6 +45,26 @@ class Scores:
     means: Tensor | None
     exact: Tensor | None
 
+    @property
+    def distortion(self) -> Tensor | None:
+        """-E_q log p(x|z); None where z was summed out."""
+        d = self.draw
+        return None if d is None or (d.parts is not None and not d.parts.shape[1]) else -d.mean(d.log_px)
+
+    @property
+    def rate(self) -> Tensor | None:
+        """KL(q(z|x) || p(z)); None where q has no density, or z was summed out."""
+        d = self.draw
+        return None if d is None or d.parts is None or not d.parts.shape[1] else d.kl
+
+    @property
+    def elbo(self) -> Tensor | None:
+        """log p(x) where it is known, else its lower bound -distortion - rate; None where q has no density."""
+        d = self.draw
+        if self.exact is not None or d is None or d.parts is None:
+            return self.exact
+        return d.mean(d.log_px) - d.kl
+
 
 def batches(lengths: NDArray[np.int32], rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     """Rows sorted by length, in parts of ``size``."""
@@ -50,20 +73,29 @@ def batches(lengths: NDArray[np.int32], rows: NDArray[np.int64], size: int) -> l
 
 
 @torch.no_grad()
-def score(system: System, split: Split, seed: int = 0, size: int = 128) -> Scores:
-    """Score all sentences of a split under a system in evaluation mode.
+def score(
+    system: System,
+    split: Split,
+    seed: int = 0,
+    size: int = 128,
+    rows: NDArray[np.int64] | None = None,
+    progress: bool = True,
+) -> Scores:
+    """Score sentences of a split under a system in evaluation mode.
 
     Args:
         system: the trained system, on its device.
         split: its sentences; at least one.
         seed: of all noise.
         size: sentences in a batch; changes nothing but time and memory.
+        rows: which sentences, at least one; all by default.
+        progress: draw a bar for what takes over five seconds.
     """
     device = device_of(system)
-    parts = batches(split.lengths, np.arange(len(split)), size)
+    parts = batches(split.lengths, np.arange(len(split)) if rows is None else rows, size)
     draws: list[Draw] = []
     exact: list[Tensor] = []
-    for part in shown(parts, len(split), "scoring sentences"):
+    for part in shown(parts, sum(map(len, parts)), "scoring sentences") if progress else parts:
         x = split.batch(part).to(device)
         if system.exact and isinstance(system.model, ExactModel):
             exact.append(system.model.log_marginal(x))
@@ -83,6 +115,30 @@ def score(system: System, split: Split, seed: int = 0, size: int = 128) -> Score
         means=_means(draws) if whole and system.model.latent else None,
         exact=torch.cat(exact) if exact else None,
     )
+
+
+def information(system: System, scores: Scores, progress: bool = True) -> Tensor | None:
+    """log q(z|x) - log q(z) of each sentence [N], nats, whose mean estimates I(x, z); q(z) is over these N sentences.
+
+    None where z is no vector, or q has no density.
+    """
+    d, z = scores.draw, scores.z
+    if not system.model.latent or d is None or d.log_qz is None or z is None:
+        return None
+    if not progress:
+        return mutual_information(scores.posteriors, z)
+    walk = shown([_Sized(q) for q in scores.posteriors], len(scores.rows), "mutual information")
+    return mutual_information(scores.posteriors, z, (part.q for part in walk))
+
+
+@dataclass(frozen=True)
+class _Sized:
+    """A batch of posteriors that knows how many it holds, for the bar."""
+
+    q: Distribution
+
+    def __len__(self) -> int:
+        return int(self.q.batch_shape[0])
 
 
 def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from undersong.evaluation.code_clusters import CodeClusters
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Measure
-from undersong.evaluation.perplexity import Perplexity
+from undersong.evaluation.perplexity import Fluency, Perplexity
 from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
 from undersong.evaluation.shape import PosteriorShape
@@ -39,17 +39,8 @@ SUITE: tuple[Measure, ...] = (
     Imputation(judge=SMALL_JUDGE),
 )
 
-
-# The settings of the two papers: an LSTM of 512 as judge, 100,000 samples read; an hour or more on two cores.
-PAPER: tuple[Measure, ...] = (
-    *SUITE[:-4],
-    CodeClusters(),
-    Classification(sentences=None),
-    Robustness(sentences=None),
-    Agreement(),
-    Imputation(),
-    Perplexity(),
-)
+# Costlier, or of few models: asked only by name.
+BY_NAME: tuple[type[Measure], ...] = (CodeClusters, Fluency, Perplexity)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,13 @@
 
 - ``paired_bootstrap``: two models on the same sentences; sentences are resampled (Koehn 2004).
 - ``proportions``: two shares of right answers, where only the shares are known.
-- ``compare_seeds``: two methods, each trained from several seeds; Welch's t, or an exact permutation test.
+- ``compare_seeds``: two methods, each trained from several seeds; Welch's t-test.
 
 Knows nothing of models: a score is a number a sentence or a number a seed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
-from math import comb
 from typing import Any
 
 import numpy as np
@@ -122,23 +120,6 @@ def welch(first: ArrayLike, second: ArrayLike) -> Comparison:
     return Comparison(difference, float(interval.low), float(interval.high), float(result.pvalue), name)
 
 
-def permutation(first: ArrayLike, second: ArrayLike) -> Comparison:
-    """Exact permutation test between the seeds of two methods: no assumption, but three seeds each give p >= 0.1.
-
-    Raises:
-        ValueError: no seed of one of them, or so many that listing all the splits takes over a million steps.
-    """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if not len(a) or not len(b):
-        raise ValueError("A permutation test needs at least one seed of each method.")
-    both, observed = np.concatenate([a, b]), float(a.mean() - b.mean())
-    chosen = [list(rows) for rows in _splits(len(both), len(a))]
-    sums = both[np.array(chosen)].sum(1)
-    differences = sums / len(a) - (both.sum() - sums) / len(b)
-    p = float((np.abs(differences) >= abs(observed) - 1e-12).mean())
-    return Comparison(observed, None, None, p, f"exact permutation test over {len(a)} and {len(b)} seeds")
-
-
 def proportions(first: float, second: float, count: int, other: int | None = None) -> Comparison:
     """Two shares of right answers: z = (a - b) / sqrt(m (1 - m) (1/n + 1/n')), m the share of both together.
 
@@ -170,9 +151,3 @@ def compare_seeds(first: ArrayLike, second: ArrayLike) -> Comparison | None:
 def _rows(scores: ArrayLike) -> NDArray[np.float64]:
     rows = np.asarray(scores, dtype=np.float64)
     return np.stack([rows, np.ones_like(rows)], axis=1) if rows.ndim == 1 else rows
-
-
-def _splits(total: int, size: int) -> Sequence[tuple[int, ...]]:
-    if comb(total, size) > 1_000_000:
-        raise ValueError("Too many seeds for an exact permutation test: use welch.")
-    return list(combinations(range(total), size))
