@@ -188,6 +188,21 @@ def test_hub_data_set_saved_to_disk(tmp_path: Path) -> None:
         whole(f"hf:{tmp_path / 'saved'}", tmp_path, text_column="nope")
 
 
+def test_a_configuration_on_the_hub_is_the_third_part_of_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets, asked = pytest.importorskip("datasets"), []
+
+    def loaded(*names: str, split: str | None) -> object:
+        asked.append((*names, split))
+        return datasets.Dataset.from_dict({"text": LINES})
+
+    monkeypatch.setattr(datasets, "load_dataset", loaded)
+    for number, name in enumerate(("cam-cst/cbt/raw", "stanfordnlp/snli", "one/two/three:train")):
+        assert sum(map(len, texts(whole(f"hf:{name}", tmp_path / str(number))))) == len(LINES)
+    assert asked == [("cam-cst/cbt", "raw", None), ("stanfordnlp/snli", None), ("one/two", "three", "train")]
+
+
 BAD = {
     "invalid UTF-8": ("a.txt", b"a good line of words\nb\xff\xfe bad\n", {}, r"a\.txt, line 2: is not valid UTF-8"),
     "NUL": ("a.txt", b"a good line of words\nb\n\nc \0 d\n", {}, r"a\.txt, line 4: holds a NUL byte"),

@@ -23,7 +23,8 @@ def hub_source(name: str, columns: Columns) -> Source:
     """A data set.
 
     Args:
-        name: ``NAME`` or ``NAME:SPLIT``; NAME is a name on the hub or a folder saved by ``save_to_disk``.
+        name: ``NAME`` or ``NAME:SPLIT``; NAME is a name on the hub, a folder saved by ``save_to_disk``, or, where a
+            data set has several configurations, ``OWNER/NAME/CONFIGURATION``.
         columns: where text and labels are.
 
     Raises:
@@ -70,7 +71,9 @@ def _load(datasets: Any, name: str) -> Any:
             if split:
                 found = found[split]
         else:
-            found = datasets.load_dataset(whole, split=split or None)
+            parts = whole.split("/")
+            name_and_configuration = ["/".join(parts[:2]), parts[2]] if len(parts) == 3 and all(parts) else [whole]
+            found = datasets.load_dataset(*name_and_configuration, split=split or None)
     except KeyError:
         raise UserError(f"hf:{whole} has no split {split!r}; its splits are {', '.join(found)}.") from None
     except Exception as error:  # the library raises many kinds, for many reasons
