@@ -21,6 +21,7 @@ from undersong.data.vectors import write_vectors
 from undersong.errors import UserError
 from undersong.reproduce.execute import Say
 from undersong.reproduce.gum import unpack_gum
+from undersong.reproduce.taking import take
 
 VECTORS = "vectors.safetensors"
 
@@ -31,8 +32,9 @@ def corpora(wanted: Mapping[str, Mapping[str, Any]], say: Say) -> dict[str, Path
     Args:
         wanted: by name, arguments of ``prepare``; ``source`` is one of its own, or ``files`` are paths below
             ``$UNDERSONG_DATA``, of which ``every`` n-th line is taken, or ``folder`` is one there, or ``gum`` says
-            which annotation of the GUM archive there. With ``vectors``, arguments of ``undersong vectors``, word
-            vectors are put into the corpus's folder.
+            which annotation of the GUM archive there. With ``take``, a number of sentences by split, so many of each
+            are drawn by a hash of their words. With ``vectors``, arguments of ``undersong vectors``, word vectors are
+            put into the corpus's folder.
         say: told what is prepared and what is missing.
     """
     found = {}
@@ -57,13 +59,19 @@ def _prepared(name: str, settings: dict[str, Any], say: Say) -> Path:
     say(f"Preparing the corpus {name} (once)")
     folder.parent.mkdir(parents=True, exist_ok=True)
     files, every, vectors = settings.pop("files", None), settings.pop("every", 1), settings.pop("vectors", None)
+    sizes = settings.pop("take", None)
     if files is not None:
         settings["source"] = str(_gathered(folder.parent / f"{name}-{key}-lines.tsv.gz", files, every))
     if "folder" in settings:
         settings["source"] = str(_data() / settings.pop("folder"))
     if "gum" in settings:
         settings["source"] = str(_gum(settings.pop("gum"), folder.parent))
-    corpus = prepare(**settings, out=folder, show_progress=False)
+    if sizes is not None:
+        settings = take(settings, sizes, folder.parent / f"{name}-{key}-taken.parquet")
+    corpus = prepare(**settings, out=folder)
+    for split, size in (sizes or {}).items():
+        if (lacking := size - len(getattr(corpus, split))) > 0:
+            say(f"The corpus {name} has {lacking:,} fewer {split} sentences than the {size:,} asked for")
     if vectors is not None:
         write_vectors(corpus.folder, out=folder / VECTORS, **vectors)
     return folder
