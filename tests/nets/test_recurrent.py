@@ -78,6 +78,19 @@ def test_equals_torch(kind: type[Recurrent], precision: Precision, started: bool
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("started", [False, True])
+def test_the_gradient_of_a_grus_own_bias_is_torchs(started: bool) -> None:
+    """It stands inside the gate r, where no bias of the inputs reaches."""
+    ours, theirs = pair(GRU)
+    inputs, constant, state = leaves(GRU)
+    outputs, _ = ours(inputs, state if started else None, constant)
+    fed = torch.cat([inputs, constant[:, None].expand(-1, T, -1)], -1)
+    expected, _ = theirs(fed, state[0][None] if started else None)
+    (mine,) = torch.autograd.grad(outputs.square().sum(), [ours.bias_hidden])
+    (wanted,) = torch.autograd.grad(expected.square().sum(), [theirs.bias_hh_l0])
+    torch.testing.assert_close(mine, wanted[2 * H :], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 def test_gradients_in_double_precision(kind: type[Recurrent]) -> None:
     layer = pair(kind)[0].double()

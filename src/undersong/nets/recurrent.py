@@ -15,10 +15,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from undersong.nets.cells import Cell, GRUCell, LSTMCell, State
 from undersong.nets.precision import FP32, Precision
-from undersong.nets.scan import lstm
-
-State = tuple[Tensor, ...]  # each [N, H]
+from undersong.nets.scan import scan
 
 
 class Recurrent(nn.Module, ABC):
@@ -32,6 +31,8 @@ class Recurrent(nn.Module, ABC):
 
     gates: int  # blocks of H rows in the weights
     num_states: int  # tensors in a state; the first is the hidden state h
+    kernel: Cell | None = None  # the arithmetic of ``cell`` with its derivative written out, if there is one
+    bias_hidden: nn.Parameter | None  # [H], added to the last block of U h, in cells that have it
 
     def __init__(self, input: int, width: int, constant: int = 0) -> None:
         super().__init__()
@@ -43,6 +44,7 @@ class Recurrent(nn.Module, ABC):
         self.weight_hidden = nn.Parameter(torch.empty(rows, width).uniform_(-bound, bound))
         self.weight_constant = nn.Parameter(torch.empty(rows, constant).uniform_(-bound, bound)) if constant else None
         self.bias = nn.Parameter(torch.zeros(rows))
+        self.register_parameter("bias_hidden", None)
 
     def zeros(self, rows: int) -> State:
         """The state before anything was read."""
@@ -55,7 +57,7 @@ class Recurrent(nn.Module, ABC):
         constant: Tensor | None = None,
         where: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Read whole sequences.
+        """Read whole sequences, by the fused kernel unless the precision asks for plain operations.
 
         Args:
             inputs: [B, T, I]; or, with ``where``, the rows [U, I] that are read, each multiplied once.
@@ -68,9 +70,14 @@ class Recurrent(nn.Module, ABC):
         """
         inputs, where = _rows(inputs, where)
         rows = state[0].shape[0] if state is not None else len(where) if constant is None else len(constant)
+        fixed = self._fixed(constant)  # [S * B, G]
+        if self.precision.fused and self.kernel is not None and where.numel():
+            weights = (self.weight_input, self.weight_hidden, self.bias, self.bias_hidden)
+            dtype = self.precision.dtype if self.precision.name != "fp32" else inputs.dtype
+            hidden, state = scan(self.kernel, inputs, where.t(), fixed, *weights, state, self.num_states, dtype)
+            return hidden.transpose(0, 1), state
         state = self.zeros(rows) if state is None else state
         read = self._product(inputs, self.weight_input) + self.bias  # [U, G]
-        fixed = self._fixed(constant)  # [S * B, G]
         outputs = []
         for t in range(where.shape[1]):
             gates = read[where[:, t]].repeat(rows // len(where), 1)
@@ -108,31 +115,7 @@ class LSTM(Recurrent):
     ((2, 4, 7), (2, 7))
     """
 
-    gates, num_states = 4, 2
-
-    def forward(
-        self,
-        inputs: Tensor,
-        state: State | None = None,
-        constant: Tensor | None = None,
-        where: Tensor | None = None,
-    ) -> tuple[Tensor, State]:
-        """As ``Recurrent.forward``, by the fused kernel unless the precision asks for plain operations."""
-        inputs, where = _rows(inputs, where)
-        if not self.precision.fused or not where.numel():
-            return super().forward(inputs, state, constant, where)
-        dtype = self.precision.dtype if self.precision.name != "fp32" else inputs.dtype
-        outputs, c = lstm(
-            inputs,
-            where.t(),
-            self._fixed(constant),
-            self.weight_input,
-            self.weight_hidden,
-            self.bias,
-            state,
-            dtype,
-        )
-        return outputs.transpose(0, 1), (outputs[-1], c)
+    gates, num_states, kernel = 4, 2, LSTMCell()
 
     def cell(self, read: Tensor, state: State) -> State:
         h, c = state
@@ -149,13 +132,14 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al. 2014), as in ``torch.nn.GRU``; its state is (h,)."""
 
-    gates, num_states = 3, 1
+    gates, num_states, kernel = 3, 1, GRUCell()
 
     def __init__(self, input: int, width: int, constant: int = 0) -> None:
         super().__init__(input, width, constant)
         self.bias_hidden = nn.Parameter(torch.zeros(width))
 
     def cell(self, read: Tensor, state: State) -> State:
+        assert self.bias_hidden is not None
         (h,) = state
         width = self.width
         fed = self._product(h, self.weight_hidden)  # [N, 3H]
