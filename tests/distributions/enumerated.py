@@ -22,6 +22,7 @@ class Enumerated:
         mine = dist.replace(self.leaves)
         self.scores = [scored(mine, z, b) for b, z in enumerate(structures)]
         self.log_partition = torch.stack([safe_log_sum_exp(s) for s in self.scores])
+        self.possible = self.log_partition > -torch.inf  # [B], whether any structure is allowed
 
     def probabilities(self, b: int) -> Tensor:
         """p(z) of each structure of sentence b."""
@@ -74,13 +75,19 @@ class Enumerated:
             torch.testing.assert_close(entropy[b], want, atol=1e-9, rtol=1e-7)
 
     def check_kl(self, other: "Enumerated") -> int:
-        """KL(self || other), where the other has the same structures; of how many sentences."""
-        ours = kl_divergence(self.dist, other.dist)
-        for b in range(len(self.scores)):
-            p = self.probabilities(b)
-            gap = self.scores[b] - self.log_partition[b] - (other.scores[b] - other.log_partition[b])
-            torch.testing.assert_close(ours[b], (p * gap.detach())[p > 0].sum(), atol=1e-9, rtol=1e-7)
-        return len(self.scores)
+        """KL(self || other), where the other has the same structures; of how many sentences that have any in both."""
+        ours, compared = kl_divergence(self.dist, other.dist), 0
+        for b, (q, p) in enumerate(zip(self.scores, other.scores, strict=True)):
+            if self.log_partition[b] == -torch.inf or other.log_partition[b] == -torch.inf:
+                continue
+            compared += 1
+            if ((q > -torch.inf) & (p == -torch.inf)).any():  # however improbable
+                assert ours[b] == torch.inf
+                continue
+            share = self.probabilities(b)
+            gap = (q - self.log_partition[b] - (p - other.log_partition[b])).detach()
+            torch.testing.assert_close(ours[b], (share * gap)[share > 0].sum(), atol=1e-9, rtol=1e-7)
+        return compared
 
     def check_samples(self, n: int = 4000) -> int:
         """Chi-square over all structures of each sentence: p > 1e-4; of how many there was more than one to sample."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.distributions.enumerated import Enumerated
 from tests.distributions.trees import Scores, all_heads, dependency, projective, valence
 from torch.autograd import gradcheck
+from torch.distributions import kl_divergence
 
 from undersong.distributions import Valence
 from undersong.distributions.log_heads import LogHeads
@@ -26,8 +27,15 @@ def test_all_of_it_against_enumeration(lengths, forbidden):
         mine, other = (valence(Scores(seed + s, 1.0, forbidden), lengths) for s in (0, 100))
         listed = Enumerated(mine, all_heads(lengths))
         assert listed.check() == sum(comb(3 * n - 2, n - 1) // n for n in lengths)
-        if not forbidden:
-            assert listed.check_kl(Enumerated(other, all_heads(lengths))) == len(lengths)
+        against = Enumerated(other, all_heads(lengths))
+        assert listed.check_kl(against) == int((listed.possible & against.possible).sum())
+
+
+def test_kl_is_finite_where_what_the_other_forbids_is_in_no_tree():
+    """The second forbids parts that the first allows; in the third sentence no tree of the first has any of them."""
+    mine, other = (Enumerated(valence(Scores(seed, 1.0, 0.05), [3, 1, 4]), all_heads([3, 1, 4])) for seed in (21, 1021))
+    assert mine.check_kl(other) == 3
+    assert kl_divergence(mine.dist, other.dist).isfinite().tolist() == [False, True, True]
 
 
 def story(heads, root, attach, decide):

@@ -226,14 +226,17 @@ class Structured(Distribution, ABC):
 
 @register_kl(Structured, Structured)
 def _kl(q: Structured, p: Structured) -> Tensor:
-    """E_q[score_q(z) - score_p(z)] - log Z_q + log Z_p [B]; inf where p forbids what q allows."""
+    """E_q[score_q(z) - score_p(z)] - log Z_q + log Z_p [B]; inf where p forbids a structure that q allows.
+
+    That is so where the structure with the most parts that p alone forbids, among those that q allows, has any.
+    """
     if type(q) is not type(p):
         raise NotImplementedError(f"{type(q).__name__} and {type(p).__name__} are not over the same structures.")
     pairs = [(a.double(), b.double()) for a, b in zip(q.potentials, p.potentials, strict=True)]
     free = [(a == -torch.inf) | (b == -torch.inf) for a, b in pairs]
     total, gap = q._moments([torch.where(f, 0.0, a - b) for f, (a, b) in zip(free, pairs, strict=True)])
     kl = gap - total + p.replace([b for _, b in pairs]).log_partition
-    forbidden = [((a > -torch.inf) & (b == -torch.inf)).double() for a, b in pairs]
-    if any(bool(f.any()) for f in forbidden):
-        kl = torch.where(q._moments(forbidden)[1].detach() > 0, torch.inf, kl)
+    if any(bool(((a > -torch.inf) & (b == -torch.inf)).any()) for a, b in pairs):
+        parts = [torch.where(a > -torch.inf, (b == -torch.inf).double(), -torch.inf) for a, b in pairs]
+        kl = torch.where(q.replace(parts).best > 0, torch.inf, kl)
     return torch.where(total == -torch.inf, 0.0, kl).to(q.potentials[0].dtype)
