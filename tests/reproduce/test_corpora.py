@@ -12,7 +12,7 @@ from undersong.reproduce.corpora import corpora
 
 LETTERS = "abcdefgh"
 KNOWN = {f"The {a} {b} isn't {c}'s own.": a for a in LETTERS for b in LETTERS for c in LETTERS}
-LINES = [*KNOWN.items(), *[("too short", "a")] * 50]
+LINES = [*KNOWN.items(), *((f"{n} short", "a") for n in range(300))]
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +78,16 @@ def test_a_corpus_that_is_too_small_is_taken_whole_and_that_is_told(table: Path)
     assert heard[1:] == [
         f"The corpus letters has {1000 - len(corpus.train)} fewer train sentences than the 1,000 asked for"
     ]
+
+
+def test_a_sample_of_many_lines_is_that_of_all_of_them_at_once(tmp_path: Path) -> None:
+    """Lines come in blocks, and what cannot be among the lowest is dropped between them."""
+    lines = [" ".join(f"{number:05}") for number in range(30_000)]
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    settings = {"source": str(tmp_path / "lines.txt"), "splits": (1.0, 0.0, 0.0)}
+    few, many = (sentences(made(settings | {"take": {"train": size}}, []))["train"] for size in (100, 25_000))
+    assert (len(few), len(many)) == (100, 25_000)
+    assert few == [line for line in many if line in set(few)]
 
 
 def test_a_corpus_is_prepared_once(table: Path) -> None:

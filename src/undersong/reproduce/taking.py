@@ -66,6 +66,7 @@ def take(settings: Mapping[str, Any], sizes: Mapping[str, int], target: Path) ->
     part.replace(target)
     smaller = {key: value for key, value in settings.items() if key not in READING}
     smaller |= {"source": str(target), "text_column": "text", "split_column": "split"}
+    smaller |= {"splits": (1.0, 0.0, 0.0)}  # a split that is empty here stays so
     return smaller | ({"label_column": "label"} if source.labelled else {})
 
 
