@@ -53,6 +53,10 @@ def names(c: Case) -> list[str]:
         ("healthy", case(look(1000, 6.9, 32, m=1), look(2000, 12.0, 32, 58.0, m=1), objective=AutoGen(1.0))),
         ("collapse", case(look(1000, 0.01, 0))),
         ("collapse", case(look(1000, 0.6, 2), look(2000, 0.6, 2))),
+        ("collapse", case(look(1000, 0.45, 26), look(2000, 0.45, 26))),  # units whose means vary, and say nothing
+        ("collapse", case(look(1000, 0.9, 32), look(2000, 0.9, 32))),
+        ("collapse", case(look(1000, 0.9, 32, m=-0.9), look(2000, 0.9, 32, m=-0.9), objective=AutoGen(-0.9))),
+        ("healthy", case(look(1000, 3.0, 32, m=9), look(2000, 3.0, 32, m=9), objective=AutoGen(9.0))),
         ("healthy", case(look(1000, 0.1, 20), look(2000, 0.9, 24))),  # it still rises
         ("early", case(look(EARLY - 1, 0.0, 0))),
         ("early", case(look(4000, 0.0, 0), settled=5000)),
@@ -80,7 +84,7 @@ def test_each_illness_is_told_from_the_others(expected, c):
 
 def test_the_evidence_is_the_figures():
     (finding,) = diagnose(case(look(1000, 0.02, 1)))
-    assert finding.evidence == "KL 0.02 nats, 0.0% of the objective, 1 of 32 units active, held out at step 1000"
+    assert finding.evidence == "KL 0.02 nats, 0.0% of the ELBO, 1 of 32 units active, held out at step 1000"
     assert "try --objective AutoGen --objective.m 1" in str(finding)
 
 

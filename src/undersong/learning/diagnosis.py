@@ -1,9 +1,10 @@
 """Is the latent variable used, and if not, what to try next?
 
 Each rule reads the held-out lines of a run's record. Two ways of going wrong are told apart:
-the posterior collapses (KL and active units near nothing: z says nothing of x), or the rate explodes (KL grows at the
-expense of the bound: z says more than the prior can match). AutoGen's ELBO may fall while its objective rises, so a
-falling ELBO alone is no illness. Knows nothing of tensors.
+the posterior collapses (KL near nothing: z says nothing of x), or the rate explodes (KL grows at the expense of the
+bound: z says more than the prior can match). KL is judged as a share of the ELBO, which means the same whatever the
+objective pays for it; and alone, since units count as active long before they tell sentences apart. AutoGen's ELBO may
+fall while its objective rises, so a falling ELBO alone is no illness. Knows nothing of tensors.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from undersong.learning.record import Line
 
 EARLY = 500  # steps before which a rate near nothing is only a beginning
 GONE = 0.1  # nats of KL that are as good as none
-SMALL = 2.0  # percent of the objective under which a rate is too small to matter
+SMALL = 2.0  # percent of the ELBO under which a rate is too small to matter
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,19 @@ class Case:
         return self.valid[-1]
 
     @property
+    def share(self) -> float | None:
+        """100 KL / (KL + reconstruction) of the newest look; None where there is no ELBO, or it is a density's."""
+        kl, elbo = self.last["kl"], self.last["elbo"]
+        return None if kl is None or elbo is None or elbo >= 0 else 100.0 * kl / -elbo
+
+    @property
     def evidence(self) -> str:
         """The newest figures."""
         line, shown = self.last, []
         if line["kl"] is not None:
             shown.append(f"KL {line['kl']:.2f} nats")
-        if line["kl_percent"] is not None:
-            shown.append(f"{line['kl_percent']:.1f}% of the objective")
+        if self.share is not None:
+            shown.append(f"{self.share:.1f}% of the ELBO")
         if line["active_units"] is not None:
             shown.append(f"{line['active_units']} of {self.latent} units active")
         return ", ".join([*shown, f"held out at step {line['step']}"])
@@ -120,17 +127,15 @@ def diagnose(case: Case) -> list[Finding]:
 
 
 def _collapse(case: Case) -> Finding | None:
-    line, units = case.last, case.last["active_units"]
-    kl, percent = line["kl"], line["kl_percent"]
-    unused = units is not None and units <= case.latent // 4
+    kl, share = case.last["kl"], case.share
     if kl is None:
-        if units != 0:
+        if case.last["active_units"] != 0:
             return None
         message = "The code is the same for every sentence: the decoder cannot learn anything from it."
         lr = case.setting("learner", "lr")
         advice = (f"--learner.lr {lr / 3:.1g}",) if isinstance(lr, float) else ("--learner.lr 0.0003",)
         return Finding("collapse", False, message, case.evidence, advice)
-    if _rising(case) or not (kl < GONE or (percent is not None and percent < SMALL and unused)):
+    if _rising(case) or not (kl < GONE or (share is not None and share < SMALL)):
         return None
     message = "The posterior has collapsed: z says next to nothing of the sentence, and the decoder works without it."
     return Finding("collapse", False, message, case.evidence, more_rate(case))
