@@ -23,6 +23,7 @@ from undersong.estimators import Pathwise
 from undersong.evaluation import evaluate
 from undersong.evaluation.evaluate import FILE, stored
 from undersong.evaluation.judgement import bounds_log_p, judge
+from undersong.evaluation.likelihood import TRUSTED
 from undersong.evaluation.scoring import score
 from undersong.evaluation.subset import fixed_subset
 from undersong.inference import Exact
@@ -228,6 +229,33 @@ def test_only_bounds_on_log_p_need_no_refinement(objective: Objective, bound: bo
     d = score(system, SPLIT).draw
     assert d is not None
     assert bounds_log_p(system, d) == bound
+
+
+@pytest.mark.parametrize(
+    ("objective", "factor"),
+    [(ELBO(), 1.0), (AutoGen(1.0), 1.0), (Beta(0.3), 0.3), (TargetRate(0.1, beta=2.0), 2.0)],
+    ids=lambda v: type(v).__name__,
+)
+def test_the_share_of_the_rate_is_counted_with_the_objectives_own_factor(objective: Objective, factor: float) -> None:
+    system = text_vae(2)
+    system.objective = objective
+    f = judge(system, SPLIT, samples=1, subset=1, refine=False).figures
+    assert f["kl_percent"] == pytest.approx(100 * factor * f["kl"] / -f["objective"])
+
+
+def test_a_likelihood_of_enough_effective_samples_is_not_marked() -> None:
+    system = text_vae(2)
+    many, few = (judge(system, SPLIT, samples=samples, subset=10).figures for samples in (500, 30))
+    assert many["nll_is_ess"] > TRUSTED > few["nll_is_ess"]
+    assert (many["nll_is_marked"], few["nll_is_marked"]) == (False, True)
+
+
+def test_the_standard_error_is_the_spread_over_seeds() -> None:
+    """Of the mean over sentences: their errors are independent, so that it is smaller than their mean error."""
+    system = text_vae(2)
+    found = [judge(system, SPLIT, samples=100, subset=None, seed=seed).figures for seed in range(30)]
+    spread = np.std([f["nll_is"] for f in found], ddof=1)
+    assert np.mean([f["nll_is_se"] for f in found]) == pytest.approx(spread, rel=0.4)  # 30 seeds know it to 13%
 
 
 def test_word_dropout_is_off_and_the_precision_is_put_back(run: Run) -> None:

@@ -10,7 +10,7 @@ from undersong.data.batch import Batch
 from undersong.learning.device import resolve_device
 from undersong.learning.interrupt import Interrupt
 from undersong.learning.meter import Meter
-from undersong.learning.progress import Display
+from undersong.learning.progress import Display, _left
 from undersong.learning.record import Record, read_record
 from undersong.measures.latent import active_units
 
@@ -37,6 +37,12 @@ def test_the_training_line_shows_speed_and_time_left(capsys):
     assert "KL 3.00" in shown
     assert "12,346 tokens/s" in shown
     assert "0:00:00 left" in shown
+
+
+def test_the_time_left_is_that_of_the_steps_left_at_the_pace_so_far():
+    assert _left((0, 0), 10, 100, 400) == "0:00:30 left"
+    assert _left((5.0, 100), 3605.0, 200, 400) == "2:00:00 left"  # resumed at step 100, five seconds in
+    assert _left((0, 7), 10, 7, 400) == ""
 
 
 def test_means_are_weighted_by_sentences_and_the_first_bad_number_is_named():

@@ -3,22 +3,25 @@
 import json
 import math
 from functools import partial
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tests.learning.small import TINY, last_weights, learn, make_corpus
+from torch import nn
 
-from undersong.draw import FINAL, joined
+from undersong.draw import FINAL, Draw, joined
 from undersong.errors import UserError
 from undersong.families import IsotropicGaussian, PointMass
 from undersong.inference import Amortized
 from undersong.learning import Gradient, Run, train
 from undersong.learning.device import resolve_device
 from undersong.learning.record import Record, read_record
-from undersong.learning.validation import Validation
+from undersong.learning.validation import Figures, Validation, figures
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
-from undersong.objectives import ELBO, Autoencoder, AutoGen, Beta, FreeBitsMeanDimension, Linear
+from undersong.objectives import ELBO, Autoencoder, AutoGen, Beta, FreeBitsMeanDimension, Linear, TargetRate
 
 
 def test_a_run_is_a_folder_that_works_without_its_corpus(corpus, tmp_path):
@@ -138,6 +141,24 @@ def test_the_held_out_value_is_the_objective_at_its_final_coefficients_over_the_
     assert math.isfinite(batchwise[0])
 
 
+@pytest.mark.parametrize(
+    ("objective", "percent"),
+    [
+        (ELBO(), 100 * 2 / 12),
+        (AutoGen(1.0), 100 * 2 / 22),
+        (Beta(0.3), 100 * 0.3 * 2 / 10.6),
+        (TargetRate(0.5, beta=2.0), 100 * 2 * 2 / 13),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_share_of_the_rate_is_counted_with_the_objectives_own_factor(objective, percent):
+    """A distortion of 10 nats and a rate of 2: -objective is 12, 22, 10 + 0.3 * 2, and 10 + 2 |2 - 0.5|."""
+    system = SimpleNamespace(objective=objective, model=SimpleNamespace(latent=2))
+    zeros = torch.zeros(1, 3)
+    d = Draw(log_px=torch.full((1, 3), -10.0), log_pz=zeros, log_qz=zeros, parts=torch.ones(3, 2), step=FINAL)
+    assert figures(system, d, torch.zeros(3, 2))["kl_percent"] == pytest.approx(percent)
+
+
 def test_patience_waits_for_the_schedules_and_the_best_is_kept(corpus, tmp_path):
     """With a learning rate of nothing no look is better than the first: patience alone decides."""
     still = partial(Gradient, lr=0.0)
@@ -149,6 +170,22 @@ def test_patience_waits_for_the_schedules_and_the_best_is_kept(corpus, tmp_path)
     assert run.metrics()[-1]["step"] == 60
     again = learn(corpus, tmp_path / "waits", learner=still, objective=waiting, epochs=9, patience=2, resume=True)
     assert again.metrics()[-1]["step"] == 60
+
+
+def test_patience_reads_the_runs_own_objective_not_its_elbo(corpus, tmp_path, monkeypatch):
+    """AutoGen's ELBO may fall while its objective rises."""
+    looked = iter(range(100))
+
+    def falling(self: Validation, system: object) -> Figures:
+        at = next(looked)
+        names = ("reconstruction", "kl", "kl_percent", "active_units", "dead_units")
+        return {**dict.fromkeys(names), "objective": -90.0 + at, "elbo": -50.0 - at}
+
+    monkeypatch.setattr(Validation, "__call__", falling)
+    run = learn(corpus, tmp_path / "run", epochs=4, patience=1)
+    valid = [line for line in run.metrics() if line["kind"] == "valid"]
+    assert [(line["step"], line["best"]) for line in valid] == [(10, True), (20, True), (30, True), (40, True)]
+    assert run.step == 40
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(corpus, tmp_path):
@@ -178,6 +215,28 @@ def test_the_learning_rate_follows_its_schedule(corpus, tmp_path):
     start = learn(corpus, tmp_path / "start", learner=partial(Gradient, lr=0.0), steps=1)
     weights = [last_weights(run.path)["weights.safetensors"] for run in (frozen, moved, start)]
     assert weights[0] == weights[2] != weights[1]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_step_of_adam_clips_the_whole_gradient_and_decays_each_weight(step):
+    """g is clipped to the norm 0.1; theta loses lr 0.1 theta beside Adam's quotient (Loshchilov and Hutter 2019)."""
+    layer = nn.Linear(2, 1)
+    weight, bias = np.array([0.5, -2.0]), 1.0
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight)[None])
+        layer.bias.fill_(bias)
+    learner = Gradient(layer, lr=0.01, clip=0.1, weight_decay=0.1, eps=1e-2)  # type: ignore[arg-type]
+    theta = np.array([*weight, bias])
+    mean, square = np.zeros(3), np.zeros(3)
+    for count, scale in enumerate((1.0, 0.01)[: step + 1], start=1):  # the second gradient is short enough as it is
+        g = scale * np.array([3.0, 4.0, 1.0])
+        norm = learner.descend(scale * layer(torch.tensor([3.0, 4.0])).sum(), 0)
+        assert float(norm) == pytest.approx(scale * math.sqrt(26))
+        g *= min(1.0, 0.1 / np.linalg.norm(g))
+        mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
+        quotient = (mean / (1 - 0.9**count)) / (np.sqrt(square / (1 - 0.999**count)) + 1e-2)
+        theta = theta - 0.01 * (quotient + 0.1 * theta)
+    np.testing.assert_allclose([*layer.weight[0].tolist(), layer.bias.item()], theta, atol=1e-6)
 
 
 def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):

@@ -4,11 +4,13 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from undersong.data.batch import BOS, EOS, UNK, Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
 from undersong.nets import GRU, LSTM, RecurrentDecoder, RecurrentEncoder
+from undersong.nets.encoder import read_words, word_vectors
 
 V, D = 30, 3
 SENTENCES = [[5, 6, 7, 8, 9], [10], [11, 12, 13], [14, 15]]
@@ -86,6 +88,19 @@ def test_dropout_is_for_training_only(where):
     x, z = Batch.of(SENTENCES), torch.zeros(1, len(SENTENCES), D)
     assert not torch.equal(decoder.train().log_prob(x, z), decoder.log_prob(x, z))
     assert torch.equal(decoder.eval().log_prob(x, z), decoder.log_prob(x, z))
+
+
+def test_input_dropout_is_drawn_anew_at_every_place_of_a_word():
+    torch.manual_seed(0)
+    embed, words = word_vectors(9, 40), torch.tensor([[7, 7, 5], [7, 5, 5]])
+    vectors, where = read_words(words, embed, nn.Dropout(0.5).train())
+    read = vectors[where]  # [2, 3, 40]
+    for word in (5, 7):
+        places = read[words == word]  # [3, 40]
+        dropped = (places == 0).sum(1)
+        assert ((dropped > 5) & (dropped < 35)).all()
+        assert (places[places != 0] == (2 * embed.weight[word].expand(3, -1))[places != 0]).all()
+        assert all(not torch.equal(places[i] == 0, places[j] == 0) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
 def test_an_empty_sentence_is_scored_and_encoded(layer):
