@@ -5,7 +5,6 @@ removes it. Knows nothing of what is in it.
 """
 
 import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from undersong.errors import UserError
+from undersong.files import flush
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def new_folder(out: Path, force: bool, mark: str) -> Iterator[Path]:
         _sync(work)
         work.chmod(0o755)
         _replace(work, out)
-        _sync_one(out.parent)
+        flush(out.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise UserError(
@@ -54,7 +54,7 @@ def _refuse(out: Path, force: bool, mark: str) -> None:
     if not out.exists() and not out.is_symlink():
         return
     if not force:
-        raise UserError(f"{out} exists: choose another --out, or replace it with --force=true.")
+        raise UserError(f"{out} exists: choose another --out, or replace it with --force.")
     if not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
         raise UserError(f"{out} exists and is not a prepared corpus (no {mark} in it), so it is not replaced.")
 
@@ -77,13 +77,5 @@ def _replace(work: Path, out: Path) -> None:
 
 def _sync(folder: Path) -> None:
     for path in folder.iterdir():
-        _sync_one(path)
-    _sync_one(folder)
-
-
-def _sync_one(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush(path)
+    flush(folder)

@@ -17,6 +17,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from undersong.data import words as rule
 from undersong.data.batch import SPECIAL, UNK
 from undersong.errors import UserError
+from undersong.files import write_atomically
 
 
 class Tokenizer:
@@ -81,8 +82,8 @@ class Tokenizer:
             raise UserError(f"{path} is damaged or missing ({error}): prepare the corpus again.") from None
 
     def save(self, path: str | Path) -> None:
-        """Write ``tokenizer.json``."""
-        self.inner.save(str(path))
+        """Write ``tokenizer.json``; a full disk is an ``OSError``, not the library's bare exception."""
+        write_atomically(Path(path), self.inner.to_str(pretty=True).encode())
 
     def __len__(self) -> int:
         return len(self.names)

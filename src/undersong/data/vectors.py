@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from scipy.sparse import csr_matrix
 
 from undersong.data.batch import BOS, EOS, PAD
 from undersong.data.store import Corpus, Split
 from undersong.errors import UserError
+from undersong.files import write_atomically
 
 CHUNK = 1_000_000  # words looked at together
 
@@ -76,8 +77,7 @@ def write_vectors(
     about = {"corpus": opened.hash, "size": size, "window": window, "shift": shift, "seed": seed}
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(found._asdict(), out, metadata={"about": json.dumps(about)})
-    out.chmod(0o644)
+    write_atomically(out, save(found._asdict(), metadata={"about": json.dumps(about)}))
     return out
 
 

@@ -5,8 +5,6 @@ direction): none reaches it. Knows nothing of models.
 """
 
 import json
-import os
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from undersong.decoding.generating import Interpolation, Sentence
 from undersong.decoding.rewriting import Rewriting
 from undersong.errors import UserError
+from undersong.files import new_file
 
 
 def printable(text: str) -> str:
@@ -79,32 +78,14 @@ def write_vectors(out: Path, texts: Sequence[str], z: NDArray[np.float32]) -> No
     """
     check_ending(out)
     try:
-        handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "wb") as target:
+        with new_file(out) as target:
             if out.suffix == ".npy":
                 np.save(target, z, allow_pickle=False)
             else:
                 column = pa.FixedSizeListArray.from_arrays(pa.array(z.ravel()), z.shape[1])
                 pq.write_table(pa.table({"sentence": pa.array(texts, pa.string()), "z": column}), target)
-            target.flush()
-            os.fsync(target.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, out)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise UserError(f"{out} cannot be written: {error.strerror}.") from None
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _escaped(row: str) -> str:

@@ -17,8 +17,8 @@ from undersong.evaluation.measure import Measure
 from undersong.evaluation.rows import check_ending, write_rows
 from undersong.evaluation.structure import STRUCTURE
 from undersong.evaluation.suite import examine_run
+from undersong.files import write_atomically
 from undersong.learning.device import resolve_device
-from undersong.learning.files import write_atomically
 from undersong.learning.run import Run
 from undersong.models import event
 from undersong.nets.precision import resolve, using

@@ -6,7 +6,6 @@ finds an old net. Knows nothing of what the nets do.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import nn
 
 from undersong.configurable import describe
 from undersong.data.store import Corpus
+from undersong.files import write_atomically
 
 FOLDER = "kept"
 
@@ -34,9 +34,7 @@ def kept(net: nn.Module, corpus: Corpus, what: str, settings: Any, train: Callab
         train()
     try:
         path.parent.mkdir(exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        safetensors.torch.save_file({name: t.contiguous() for name, t in net.state_dict().items()}, part)
-        os.replace(part, path)
+        write_atomically(path, safetensors.torch.save({name: t.contiguous() for name, t in net.state_dict().items()}))
     except OSError:
         return
 

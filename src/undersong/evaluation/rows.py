@@ -13,7 +13,7 @@ from torch import Tensor
 from undersong.data.store import Split
 from undersong.errors import UserError
 from undersong.evaluation.judgement import Judgement, finite, objective
-from undersong.learning.files import write_atomically
+from undersong.files import write_atomically
 from undersong.learning.system import System
 
 ENDINGS = (".csv", ".jsonl")

@@ -21,7 +21,7 @@ import safetensors.torch
 from torch import Tensor
 
 from undersong.errors import UserError
-from undersong.learning.files import flush_folder, write_through
+from undersong.files import flush, write_through
 
 WEIGHTS, LEARNER, STATE = "weights.safetensors", "learner.safetensors", "state.json"
 
@@ -80,12 +80,12 @@ class Checkpoints:
         files[STATE] = json.dumps({**content, "checksum": _checksum(_canonical(content))}, indent=1).encode()
         for name, packed in files.items():
             write_through(beside / name, packed)
-        flush_folder(beside)
+        flush(beside)
         final = self.path(checkpoint.step)
         if final.exists():  # a damaged one, which this one replaces
             shutil.rmtree(final)
         os.rename(beside, final)
-        flush_folder(self.folder)
+        flush(self.folder)
         self._prune()
 
     def state(self, step: int) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import yaml
 
 from undersong.configurable import describe_arguments
 from undersong.errors import UserError
-from undersong.learning.files import write_atomically
+from undersong.files import write_atomically
 
 Config = dict[str, Any]
 

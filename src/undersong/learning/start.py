@@ -22,6 +22,7 @@ from undersong.data.store import Corpus
 from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
 from undersong.families import PointMass
+from undersong.files import write_atomically
 from undersong.inference import Amortized, Exact, Observed
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
@@ -29,7 +30,6 @@ from undersong.learning.configuration import Config
 from undersong.learning.device import borrowed, resolve_device
 from undersong.learning.diagnosis import Case
 from undersong.learning.doctor import Watch
-from undersong.learning.files import write_atomically
 from undersong.learning.fit import Fit, Limits, Memory
 from undersong.learning.gradient import Gradient
 from undersong.learning.luggage import FILES, packed, unpacked

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from undersong.errors import UserError
-from undersong.learning.files import write_atomically
+from undersong.files import write_atomically
 from undersong.report.tables import Table
 from undersong.report.text import visible
 

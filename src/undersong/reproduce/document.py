@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from undersong.learning.files import write_atomically
+from undersong.files import write_atomically
 from undersong.report.tables import Cell, Table, markdown
 from undersong.reproduce.page import digits
 

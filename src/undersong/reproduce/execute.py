@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from undersong.data.store import Corpus
-from undersong.learning.files import write_atomically
+from undersong.files import write_atomically
 from undersong.reproduce.plan import Job, Plan
 
 Say = Callable[[str], None]

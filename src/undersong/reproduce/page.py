@@ -12,8 +12,8 @@ from typing import Any
 
 from undersong.decoding import Beam, Greedy
 from undersong.errors import UserError
+from undersong.files import write_atomically
 from undersong.learning import Run
-from undersong.learning.files import write_atomically
 from undersong.measures.significance import spread
 from undersong.report.evidence import Evidence
 from undersong.report.examples import drawn as drawn_at_random

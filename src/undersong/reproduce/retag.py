@@ -13,8 +13,8 @@ from undersong.data.corpora.conllu import write_conllu
 from undersong.data.prepare import prepare
 from undersong.data.store import SPLITS
 from undersong.decoding.annotating import read_split, tag
+from undersong.files import write_atomically
 from undersong.learning import Run
-from undersong.learning.files import write_atomically
 
 MADE_BY = "retagged.json"  # in the corpus's folder: which run made it
 

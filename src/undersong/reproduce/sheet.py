@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from undersong.files import write_atomically
 from undersong.learning import Run
-from undersong.learning.files import write_atomically
 
 HELD_OUT = ("elbo", "kl", "kl_percent", "reconstruction", "active_units")
 

@@ -16,8 +16,8 @@ import torch
 from jsonargparse import ArgumentParser
 
 from undersong.errors import UserError
+from undersong.files import write_atomically
 from undersong.learning import train
-from undersong.learning.files import write_atomically
 from undersong.reproduce.execute import TRAINED
 from undersong.reproduce.plan import arguments
 from undersong.reproduce.retag import retagged

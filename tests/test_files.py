@@ -1,0 +1,45 @@
+"""Files are there whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from undersong.files import new_file, write_atomically
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    out = tmp_path / "a.json"
+    write_atomically(out, b"before, and longer")
+    with new_file(out) as file:
+        file.write(b"after")
+        file.flush()
+        assert out.read_bytes() == b"before, and longer"
+    assert out.read_bytes() == b"after"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_fails_midway_leaves_what_was_there_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    out = tmp_path / "a.json"
+    write_atomically(out, b"before")
+
+    def fail() -> None:
+        with new_file(out) as file:
+            file.write(b"aft")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert out.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a power cut could leave an empty file under a name that promises a whole one."""
+    calls: list[str] = []
+    flush, rename = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (calls.append("flush"), flush(file)))
+    monkeypatch.setattr(os, "replace", lambda *names: (calls.append("rename"), rename(*names)))
+    write_atomically(tmp_path / "a.json", b"whole")
+    assert calls == ["flush", "rename", "flush"]  # the file, its name, its folder
