@@ -64,7 +64,7 @@ class Plan:
     """A recipe at one scale.
 
     Attributes:
-        paper: ``autogen`` or ``igp``.
+        paper: ``autogen``, ``igp`` or ``tutorial``.
         title: of the report.
         scale: ``quick``, ``small`` or ``paper``.
         notes: what a reader must know of this scale: what was chosen, and why.
@@ -113,9 +113,9 @@ def plan(paper: str, scale: str, seeds: Sequence[int] = ()) -> Plan:
     """Read the recipe of a paper.
 
     Args:
-        paper: ``autogen`` or ``igp``.
+        paper: ``autogen``, ``igp`` or ``tutorial``.
         scale: ``quick``, ``small`` or ``paper``.
-        seeds: instead of the recipe's.
+        seeds: of every row, instead of the recipe's.
 
     >>> [row.name for row in plan("autogen", "paper").rows][:4]
     ['vae', 'annealed', 'autogen-1', 'autogen-2']
@@ -143,14 +143,13 @@ def plan(paper: str, scale: str, seeds: Sequence[int] = ()) -> Plan:
 
 def _row(name: str, row: dict[str, Any], here: dict[str, Any], scale: dict[str, Any], seeds: tuple[int, ...]) -> Row:
     """A row as the recipe has it, with what this scale changes of it."""
-    own = tuple(here.get("seeds", scale["seeds"]))
     return Row(
         name=name,
         label=row["label"],
         corpus=here.get("corpus", row.get("corpus", next(iter(scale["corpora"])))),
         flags=_merged(scale["train"], row.get("train", {}), here.get("train", {})),
         measures=tuple(here.get("measures", row.get("measures", [next(iter(scale["measures"]))]))),
-        seeds=seeds[: len(own)] or own,
+        seeds=seeds or tuple(here.get("seeds", scale["seeds"])),
         after=here.get("after", row.get("after")),
         once=tuple(here.get("once", ())),
         retag=here.get("retag", row.get("retag")),
