@@ -1,28 +1,43 @@
-"""A claim is held only where a named test calls the difference real, in the direction claimed."""
+"""A claim is held or failed only where a named test calls a difference real; a threshold alone meets it or does not."""
+
+from collections.abc import Callable
 
 import pytest
 
-from undersong.reproduce.claims import (
-    Claim,
+from undersong.reproduce.claims import Claim, Part, decide, together
+from undersong.reproduce.igp_rows import BY_BETA, BY_CORPUS, BY_RATE, MIXED, PAIRS, PLAIN, ROWS, aim
+from undersong.reproduce.measured import Measured
+from undersong.reproduce.parts import (
+    alike,
+    all_or_none,
     below,
     carries,
-    decide,
     falls_again,
     larger_gap,
+    left_out,
     less,
     more,
     ordered,
     rises,
+    shown,
+    some,
     within,
 )
-from undersong.reproduce.measured import Measured
 
 
-def measured(**rows: list[float]) -> Measured:
-    """Rows whose runs, one a value, measured ``score``."""
+def measured(corpora: dict[str, str] | None = None, **rows: list[float]) -> Measured:
+    """Rows whose runs, one a value, measured ``score``; all of one corpus unless told."""
     return Measured(
         {
-            row: [{"row": row, "seed": i, "figures": {"score": v, "twice": 2 * v}} for i, v in enumerate(values)]
+            row: [
+                {
+                    "row": row,
+                    "seed": i,
+                    "corpus": {"hash": (corpora or {}).get(row, "same")},
+                    "figures": {"score": v, "twice": 2 * v},
+                }
+                for i, v in enumerate(values)
+            ]
             for row, values in rows.items()
         }
     )
@@ -51,19 +66,34 @@ def test_one_seed_says_that_there_is_no_test() -> None:
     assert "one seed, no test" in more("a", "b", "score")(measured(a=[2.0], b=[1.0])).said
 
 
-def test_thresholds_hold_for_every_seed_or_not_at_all() -> None:
+def test_a_threshold_is_met_by_every_seed_or_not_at_all_and_never_held() -> None:
     figures = measured(a=[0.1, 0.6])
-    assert within("a", "score", 0.0, 0.7)(figures).verdict == "held"
-    assert within("a", "score", 0.0, 0.5)(figures).verdict == "failed"
+    assert within("a", "score", 0.0, 0.7)(figures).verdict == "met"
+    assert within("a", "score", 0.0, 0.5)(figures).verdict == "not met"
+
+
+def test_two_figures_of_a_row_are_tested_over_seeds_where_there_are_any() -> None:
+    figures = measured(a=[5.0, 5.1, 5.2], b=[5.0], c=[-9.0, 1.0, 9.0])
     assert below("a", "score", "twice")(figures).verdict == "held"
     assert below("a", "twice", "score")(figures).verdict == "failed"
+    assert "Welch's t-test over 3 and 3 seeds" in below("a", "score", "twice")(figures).said
+    assert below("c", "score", "twice")(figures).verdict == "open"
+    for one, other, verdict in (("score", "twice", "met"), ("twice", "score", "not met")):
+        found = below("b", one, other)(figures)
+        assert found.verdict == verdict
+        assert "one seed, no test" in found.said
 
 
-def test_an_order_of_rows_is_held_in_part_where_one_step_breaks_it() -> None:
-    figures = measured(a=[1.0], b=[2.0], c=[3.0], d=[2.5])
+def test_an_order_of_rows_is_decided_step_by_step_and_each_by_its_test() -> None:
+    figures = measured(a=[1.0, 1.1], b=[2.0, 2.1], c=[3.0, 3.1], d=[2.5, 2.6], e=[3.1, 3.0])
     assert ordered(("a", "b", "c"), "score")(figures).verdict == "held"
-    assert ordered(("a", "b", "c", "d"), "score")(figures).verdict == "in part"
     assert ordered(("a", "b", "c"), "score", falling=True)(figures).verdict == "failed"
+    broken = ordered(("a", "b", "c", "d"), "score")(figures)
+    assert broken.verdict == "in part"
+    assert "2 held, 1 failed" in broken.said
+    assert "rises in 2 of 3 steps" in broken.said
+    assert ordered(("c", "e"), "score")(figures).verdict == "open"
+    assert ordered(("a", "b"), "score")(measured(a=[1.0], b=[2.0])).verdict == "open"  # one seed, no test
     assert ordered(("a", "x"), "score")(figures).verdict == "not measured"
 
 
@@ -71,9 +101,10 @@ def test_a_curve_that_falls_again_is_told_from_one_that_does_not() -> None:
     def trained(*elbo: float) -> Measured:
         return Measured({"a": [{"seed": 0, "figures": {}, "curve": [{"elbo": v} for v in elbo]}]})
 
-    assert rises("a", "elbo", 0.2)(trained(-9.0, -5.0, -5.1)).verdict == "held"
-    assert rises("a", "elbo", 0.2)(trained(-9.0, -5.0, -6.0)).verdict == "failed"
-    assert falls_again("a", "elbo", 0.2)(trained(-9.0, -5.0, -6.0)).verdict == "held"
+    assert rises("a", "elbo", 0.2)(trained(-9.0, -5.0, -5.1)).verdict == "met"
+    assert rises("a", "elbo", 0.2)(trained(-9.0, -5.0, -6.0)).verdict == "not met"
+    assert falls_again("a", "elbo", 0.2)(trained(-9.0, -5.0, -6.0)).verdict == "met"
+    assert falls_again("a", "elbo", 0.2)(trained(-9.0, -5.0, -5.1)).verdict == "not met"
 
 
 def test_a_lead_is_compared_with_a_lead() -> None:
@@ -105,18 +136,110 @@ def test_a_rate_carries_information_up_to_what_its_estimator_can_say() -> None:
         sheet = {"row": "a", "seed": 0, "figures": {"mutual_information": information, "mutual_information_cap": cap}}
         return Measured({"a": [sheet]})
 
-    assert carries("a", 5.0)(row(5.1, 8.0)).verdict == "held"
-    assert carries("a", 5.0)(row(4.9, 8.0)).verdict == "failed"
-    assert carries("a", 7.5)(row(6.9, 6.91)).verdict == "held"
+    assert carries("a", 5.0)(row(5.1, 8.0)).verdict == "met"
+    assert carries("a", 5.0)(row(4.9, 8.0)).verdict == "not met"
+    assert carries("a", 7.5)(row(6.9, 6.91)).verdict == "met"
     assert carries("b", 7.5)(row(6.9, 6.91)).verdict == "not measured"
 
 
 def test_shares_of_one_seed_are_compared_over_the_judged_sentences() -> None:
     def row(name: str, accuracy: float) -> list[dict[str, object]]:
-        return [{"row": name, "seed": 0, "figures": {"accuracy": accuracy, "examples": 6400.0}}]
+        figures = {"accuracy": accuracy, "examples": 6400.0}
+        return [{"row": name, "seed": 0, "corpus": {"hash": "same"}, "figures": figures}]
 
     figures = Measured({"a": row("a", 0.30), "b": row("b", 0.26)})
     found = more("a", "b", "accuracy")(figures)
     assert found.verdict == "held"
     assert "two-proportion z-test over 2000 and 2000 sentences" in found.said
     assert more("a", "a", "accuracy")(figures).verdict == "open"
+
+
+@pytest.mark.parametrize(
+    "part", [more, less, lambda a, b, k: alike(a, b, k, 0.5), lambda a, b, k: larger_gap(a, b, k, "twice")]
+)
+def test_rows_of_two_corpora_are_never_compared(part: Callable[..., Part]) -> None:
+    rows = {"a": [5.0, 5.1, 5.2], "b": [1.0, 1.1, 1.2]}
+    found = part("a", "b", "score")(measured({"a": "one", "b": "another"}, **rows))
+    assert found.verdict == "not measured"
+    assert "two corpora" in found.said
+    assert part("a", "b", "score")(measured(**rows)).verdict != "not measured"
+
+
+def test_alike_needs_an_interval_inside_the_bound_and_not_a_missing_difference() -> None:
+    near = measured(a=[10.0, 10.1, 10.2], b=[10.1, 10.2, 10.0], noisy=[5.0, 10.0, 15.0], far=[20.0, 20.1, 20.2])
+    assert alike("a", "b", "score", 0.1)(near).verdict == "held"
+    assert alike("a", "noisy", "score", 0.1)(near).verdict == "open"  # no difference is real, and none is excluded
+    assert alike("a", "far", "score", 0.1)(near).verdict == "failed"
+    single = measured(a=[10.0], b=[10.5], far=[20.0])
+    assert alike("a", "b", "score", 0.1)(single).verdict == "met"
+    assert alike("a", "far", "score", 0.1)(single).verdict == "not met"
+
+
+def test_something_that_can_happen_needs_one_instance() -> None:
+    figures = measured(a=[5.0, 5.1, 5.2], b=[1.0, 1.1, 1.2])
+    up, down, missing = more("a", "b", "score"), more("b", "a", "score"), more("a", "x", "score")
+    assert some(down, up, missing)(figures).verdict == "held"
+    assert some(down, missing)(figures).verdict == "failed"
+    assert some(missing)(figures).verdict == "not measured"
+
+
+def test_all_dimensions_or_none() -> None:
+    def units(**rows: int) -> Measured:
+        train = {"model.latent": 8}
+        return Measured({k: [{"seed": 0, "train": train, "figures": {"active_units": v}}] for k, v in rows.items()})
+
+    assert all_or_none(["a", "b", "c"])(units(a=8, b=0)).verdict == "met"
+    assert all_or_none(["a", "b"])(units(a=8, b=7)).verdict == "in part"
+    assert all_or_none(["a", "b"], wanted=False)(units(a=6, b=7)).verdict == "met"
+    assert all_or_none(["a"], wanted=False)(units(a=8)).verdict == "not met"
+    assert all_or_none(["a"])(units()).verdict == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict"),
+    [
+        (["held", "held"], "held"),
+        (["held", "met"], "met"),
+        (["met", "shown"], "met"),
+        (["held", "open"], "in part"),
+        (["met", "not met"], "in part"),
+        (["in part", "open"], "in part"),
+        (["open", "failed"], "failed"),
+        (["open", "not met"], "not met"),
+        (["failed", "not met"], "failed"),
+        (["held", "not measured"], "held"),
+        ([], "not measured"),
+    ],
+)
+def test_a_claim_is_as_strong_as_its_weakest_part(parts: list, verdict: str) -> None:
+    assert together(parts) == verdict
+
+
+def test_what_no_figure_decides_says_so() -> None:
+    assert shown("tests/a.py")(measured()).verdict == "shown"
+    assert left_out("no nets")(measured()).verdict == "not measured"
+    assert "no nets" in left_out("no nets")(measured()).said
+
+
+def test_a_reader_is_told_of_one_missing_part_and_how_many_more_there_are() -> None:
+    parts = (more("a", "b", "score"), *(more("a", row, "score") for row in "xyz"))
+    (decision,) = decide([Claim("n", "w", "t", "p", parts)], measured(a=[2.0], b=[1.0]))
+    assert len(decision.findings) == 4
+    assert [finding.verdict for finding in decision.told] == ["open", "not measured"]
+    assert decision.told[1].said == "score of a and x: not measured; and 2 more parts"
+
+
+def test_the_recipes_rows_join_the_claims_on_their_like() -> None:
+    assert {("dgp-15", "igp-15"), ("snli-dgp", "snli-igp"), ("yahoo-dgp", "yahoo-igp")} <= set(BY_RATE)
+    assert ("beta-1-dgp", "beta-1-igp") in PAIRS  # the control: a code that holds nothing
+    assert set(PLAIN) == {("plain-dgp-15", "plain-igp-15")}
+    assert not set(PLAIN) & set(BY_RATE)
+    assert {("mog-dgp", "mog-igp"), ("moig-dgp", "moig-igp")} <= set(MIXED)
+    for dgp, igp in (*BY_RATE, *PLAIN, *BY_BETA, *MIXED):
+        one, other = ROWS[dgp], ROWS[igp]
+        assert (one["inference.family"], other["inference.family"]) == ("DiagonalGaussian", "IsotropicGaussian")
+        assert {k: v for k, v in one.items() if "inference" not in k} == {
+            k: v for k, v in other.items() if "inference" not in k
+        }
+    main = next(chain for chain in BY_CORPUS if ("dgp-5", "igp-5") in chain)
+    assert [aim(dgp) for dgp, _ in main] == [5.0, 10.0, 15.0]

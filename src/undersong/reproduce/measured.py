@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undersong.errors import UserError
 from undersong.evaluation.pairs import compare_reconstructions
@@ -19,7 +20,7 @@ from undersong.measures.significance import Comparison, compare_seeds, proportio
 SENTENCES = "sentences.npz"  # in a run's folder: the reconstruction of each judged sentence, in numbers
 PAIRED = (
     *("bleu_2", "bleu_4", "rouge_2", "rouge_4", "exact_match", "edit_distance", "edit_distance_normalised"),
-    *("rate", "distortion", "information"),
+    *("rate", "distortion", "information", "elbo"),
 )
 SHARES = (
     "accuracy",
@@ -28,6 +29,10 @@ SHARES = (
     "accuracy_640",
     "accuracy_damaged",
 )  # of the probes' judged sentences
+
+
+class OtherCorpus(UserError):
+    """Two rows were trained and judged on different corpora: their figures are of different sentences."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,20 @@ class Measured:
         around = "" if deviation is None else f" ± {deviation:.{digits}f}"
         return f"{mean:.{digits}f}{around} ({len(values)})"
 
+    def corpora(self, row: str) -> set[str]:
+        """The hashes of what a row's runs were trained and judged on: one, but where every run has its own tags."""
+        return {sheet["corpus"]["hash"] for sheet in self.sheets.get(row, ())}
+
+    def need_one_corpus(self, first: str, second: str) -> None:
+        """Raises ``OtherCorpus`` if two rows are not of one and the same corpus."""
+        if self.corpora(first) != self.corpora(second):
+            raise OtherCorpus(f"{first} and {second} are of two corpora and were not compared")
+
+    def sizes(self, row: str) -> list[int]:
+        """How many dimensions z has, for each seed that has its active units."""
+        sheets = (sheet for sheet in self.sheets.get(row, ()) if sheet["figures"].get("active_units") is not None)
+        return [int(sheet["train"]["model.latent"]) for sheet in sheets]
+
     def curves(self, row: str) -> list[list[dict[str, Any]]]:
         """What held-out sentences said while each run trained."""
         return [sheet["curve"] for sheet in self.sheets.get(row, ())]
@@ -74,7 +93,11 @@ class Measured:
         """Is the first row's figure another than the second's? None where no test can tell.
 
         Over the seeds where both rows have two or more, else over the sentences of the first seed that both have.
+
+        Raises:
+            OtherCorpus: the two rows are not of one and the same corpus.
         """
+        self.need_one_corpus(first, second)
         a, b = self.values(first, key), self.values(second, key)
         over_seeds = compare_seeds(np.array(a), np.array(b))
         if over_seeds is None and key in SHARES and a and b:
@@ -99,10 +122,18 @@ class Measured:
         paths = [self.runs / f"{row}.seed-{seed}" / SENTENCES for row in (first, second)]
         if not all(path.exists() for path in paths):
             return None
-        one, other = (dict(np.load(path)) for path in paths)
+        one, other = map(_scores, paths)
         try:
             found = compare_reconstructions(one, other)
-        except UserError:  # rows of two corpora have no sentence in common
+        except UserError:  # judged on different sentences of the same corpus
             return None
         self._paired.update({(first, second, name): value for name, value in found.items()})
         return found.get(key)
+
+
+def _scores(path: Path) -> dict[str, NDArray[Any]]:
+    """A run's ``sentence_scores``, with each sentence's ELBO, -(rate + distortion), where only those are stored."""
+    scores = dict(np.load(path))
+    if "rate" in scores and "distortion" in scores:
+        scores.setdefault("elbo", -(scores["rate"] + scores["distortion"]))
+    return scores

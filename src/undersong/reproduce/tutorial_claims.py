@@ -4,7 +4,8 @@ The tutorial itself prints no results; the claims are those of the papers that i
 come about.
 """
 
-from undersong.reproduce.claims import Claim, below, less, more
+from undersong.reproduce.claims import Claim
+from undersong.reproduce.parts import below, less, more
 
 TREES = ("dmv-ewt-10", "dmv-ewt-40", "dmv-gum-10", "dmv-gum-40")
 GRAMMARS = ("neural-pcfg", "compound-pcfg")
