@@ -1,80 +1,33 @@
-"""Expectation maximisation: it never falls, it agrees with closed forms and other libraries, and it resumes exactly."""
+"""Expectation maximisation: a fall is found out, and it agrees with closed forms and other libraries."""
 
 import itertools
-import math
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 import torch
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.naive_bayes import MultinomialNB
-from tests.learning.counting import VOCAB, Projected, climb, labelled, random_batches, system_of
-from torch import Tensor, nn
+from tests.learning.counting import VOCAB, random_batches
+from tests.models.learning import climb, never_fell, system
+from torch import Tensor
 
 from undersong.data.batch import BOS, EOS, PAD, Batch
 from undersong.distributions import Assignment
 from undersong.errors import UserError
+from undersong.inference import Exact, Observed
 from undersong.learning import EM, ViterbiEM
-from undersong.learning.climb import FELL
 from undersong.models import (
-    DMV,
-    HMM,
-    PCFG,
     VAE,
-    Counted,
-    FactorialHMM,
-    GaussianMixture,
     MixtureOfUnigrams,
 )
 from undersong.models.base import Counts
-from undersong.nets import FullComponents, SphericalComponents, Table
-
-# Every model that can be counted. A new one is one more line here.
-MODELS: dict[str, Callable[[], nn.Module]] = {
-    "unigrams": partial(MixtureOfUnigrams, VOCAB, 4, smoothing=0.1),
-    "unigrams, unsmoothed": partial(MixtureOfUnigrams, VOCAB, 4, smoothing=0.0),
-    "many unigrams": partial(MixtureOfUnigrams, VOCAB, 50, smoothing=0.01),
-    "one unigram": partial(MixtureOfUnigrams, VOCAB, 1, smoothing=0.0),
-    "gaussians, diagonal": partial(GaussianMixture, VOCAB, 3, Projected),
-    "gaussians, spherical": partial(GaussianMixture, VOCAB, 3, Projected, SphericalComponents),
-    "gaussians, full": partial(GaussianMixture, VOCAB, 3, Projected, FullComponents, 0.0),
-    "many gaussians": partial(GaussianMixture, VOCAB, 60, Projected, FullComponents),
-    "hmm": partial(HMM, VOCAB, 3),
-    "hmm of words alone": partial(HMM, VOCAB, 3, ends=False),
-    "factorial hmm": partial(FactorialHMM, VOCAB, 2, 2),
-    "pcfg": partial(PCFG, VOCAB),
-    "dmv": partial(DMV, VOCAB),
-}
-DATA: dict[str, Callable[[], list[Batch]]] = {
-    "random": random_batches,
-    "one sentence": lambda: [Batch.of([[5, 6, 7, 5]])],
-    "one word": lambda: [Batch.of([[5, 5, 5], [5, 5]] * 4)],
-    "the same sentence": lambda: [Batch.of([[5, 6, 7]] * 9)],
-    "all lengths": lambda: [Batch.of([[4 + i % 5] * n for i, n in enumerate(range(2, 12))])],
-}
-
-
-@pytest.mark.parametrize("learner", [EM, ViterbiEM])
-@pytest.mark.parametrize("data", list(DATA))
-@pytest.mark.parametrize("model", list(MODELS))
-def test_the_objective_never_falls(model: str, data: str, learner: Callable[..., EM]) -> None:
-    torch.manual_seed(3)
-    made = MODELS[model]()
-    assert isinstance(made, Counted)
-    em = learner(system_of(made), tolerance=1e-6)
-    found = climb(em, DATA[data](), epochs=30)
-    assert found
-    assert all(math.isfinite(value) for value in found)
-    assert all(b >= a - 2e-5 * (1 + abs(a)) for a, b in itertools.pairwise(found))
-    assert all(c.ended != FELL for c in em.climbs)
-    assert all(not t.isnan().any() for t in made.state_dict().values())
+from undersong.nets import Table
 
 
 @pytest.mark.parametrize("learner", [EM, ViterbiEM])
 def test_in_double_precision_it_does_not_fall_at_all(learner: Callable[..., EM]) -> None:
     torch.manual_seed(3)
-    em = learner(system_of(MixtureOfUnigrams(VOCAB, 4).double()), tolerance=0.0)
+    em = learner(system(MixtureOfUnigrams(VOCAB, 4).double()), tolerance=0.0)
     found = climb(em, random_batches(), epochs=80)
     assert all(b >= a - 1e-12 for a, b in itertools.pairwise(found))
 
@@ -89,7 +42,7 @@ class Wrong(MixtureOfUnigrams):
 
 def test_counts_that_do_not_fit_are_found_out_undone_and_said() -> None:
     torch.manual_seed(3)
-    em = EM(system_of(Wrong(VOCAB, 3)), tolerance=0.0)
+    em = EM(system(Wrong(VOCAB, 3)), tolerance=0.0)
     found = climb(em, random_batches())
     said = em.finished()
     assert said is not None
@@ -97,12 +50,14 @@ def test_counts_that_do_not_fit_are_found_out_undone_and_said() -> None:
     model, x = em.system.model, random_batches()
     with torch.no_grad():
         total = sum(float(model.log_marginal(each).double().sum()) for each in x) + float(model.log_prior())
-    assert total / 36 == pytest.approx(found[-1], abs=1e-4)  # the parameters are those before the fall
-    assert all(b >= a - 2e-5 * (1 + abs(a)) for a, b in itertools.pairwise(found))
+    assert found[-1] < found[-2] - 1e-3
+    assert total / 36 == pytest.approx(found[-2], abs=1e-4)  # the parameters are those before the fall
+    assert never_fell(EM(em.system), found[:-1])
+    assert not never_fell(em, found[:-1])
 
 
 def test_it_says_why_it_stopped() -> None:
-    em = EM(system_of(MixtureOfUnigrams(VOCAB, 2)), tolerance=1e-3)
+    em = EM(system(MixtureOfUnigrams(VOCAB, 2)), tolerance=1e-3)
     found = climb(em, random_batches())
     said = em.finished()
     assert said is not None
@@ -121,7 +76,7 @@ def test_the_closed_form_pools_counts() -> None:
     for row in range(len(x)):
         for word in x.tokens[row, : x.lengths[row]].tolist():
             words[row, word] += 1
-    climb(EM(system_of(model)), [x], epochs=1)
+    climb(EM(system(model)), [x], epochs=1)
     expected = (q.T @ words + 0.7) / ((q.T @ x.lengths.double()) + VOCAB * 0.7)[:, None]
     torch.testing.assert_close(model.words().T.exp(), expected)
     torch.testing.assert_close(model.weights().exp(), (q.sum(0) + 0.7) / (len(x) + 3 * 0.7))
@@ -133,7 +88,7 @@ def test_with_every_label_given_it_is_naive_bayes(smoothing: float) -> None:
     labels = torch.arange(40) % 3
     model = MixtureOfUnigrams(VOCAB, 3, smoothing=smoothing).double()
     model.weights.smoothing = 0.0  # scikit-learn smooths the words alone
-    climb(EM(labelled(model)), [Batch(x.tokens, x.lengths, x.index, labels=labels)], epochs=1)
+    climb(EM(system(model, Observed)), [Batch(x.tokens, x.lengths, x.index, labels=labels)], epochs=1)
     bags = torch.zeros(40, VOCAB).index_put_(
         (torch.arange(40).repeat_interleave(x.lengths), x.tokens[x.mask[:, 1:]]), torch.ones(()), accumulate=True
     )
@@ -160,7 +115,7 @@ def test_a_planted_mixture_is_found() -> None:
     _, seen = truth.sample(1800, max_words=8)
     z, held = truth.sample(600, max_words=8)
     model = MixtureOfUnigrams(34, 3, smoothing=0.1)
-    climb(EM(system_of(model), restarts=5), [seen])
+    climb(EM(system(model), restarts=5), [seen])
     with torch.no_grad():
         ours, theirs = (float(m.log_marginal(held).mean()) for m in (model, truth))
     assert abs(ours - theirs) < 0.01 * abs(theirs)
@@ -177,10 +132,10 @@ def test_a_few_labels_help() -> None:
         partly = Batch(x.tokens, x.lengths, x.index, labels=some)
         rest = some < 0
         scores = []
-        for system in (system_of, labelled):
+        for inference in (Exact, Observed):
             torch.manual_seed(seed)
             model = MixtureOfUnigrams(34, 4, smoothing=0.1)
-            climb(EM(system(model)), [partly])
+            climb(EM(system(model, inference)), [partly])
             scores.append(normalized_mutual_info_score(z[rest].numpy(), model.posterior(x).mode[rest].numpy()))
         gains.append(scores[1] - scores[0])
     assert sum(gains) / 4 > 0.05
@@ -189,7 +144,7 @@ def test_a_few_labels_help() -> None:
 
 def test_a_step_after_the_end_changes_nothing() -> None:
     batches = random_batches()
-    em = EM(system_of(MixtureOfUnigrams(VOCAB, 2)), tolerance=1.0)
+    em = EM(system(MixtureOfUnigrams(VOCAB, 2)), tolerance=1.0)
     climb(em, batches)
     before = em.system.model.words().detach()
     assert float(em.step(batches[0], 99)["loss"]) > 0
@@ -206,10 +161,10 @@ class Impossible(MixtureOfUnigrams):
 
 
 def test_impossible_sentences_are_left_out_and_reported() -> None:
-    em = EM(system_of(Impossible(VOCAB)))
+    em = EM(system(Impossible(VOCAB)))
     em.step(Batch.of([[5, 6], [7], [8, 9, 4], [5]]), 0)
     assert float(em.end_epoch()["impossible"]) == 0.5
-    em = EM(system_of(Impossible(VOCAB)))
+    em = EM(system(Impossible(VOCAB)))
     em.step(Batch.of([[7], [5]]), 0)
     with pytest.raises(UserError, match="No sentence is possible"):
         em.end_epoch()
@@ -217,7 +172,7 @@ def test_impossible_sentences_are_left_out_and_reported() -> None:
 
 def test_what_cannot_be_counted_is_refused() -> None:
     with pytest.raises(UserError, match="VAE cannot"):
-        EM(system_of(VAE(VOCAB, 2)))
+        EM(system(VAE(VOCAB, 2)))
     with pytest.raises(UserError, match="restart"):
-        EM(system_of(MixtureOfUnigrams(VOCAB)), restarts=0)
+        EM(system(MixtureOfUnigrams(VOCAB)), restarts=0)
     assert isinstance(MixtureOfUnigrams(VOCAB).weights, Table)

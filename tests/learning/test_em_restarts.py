@@ -5,7 +5,8 @@ from functools import partial
 
 import pytest
 import torch
-from tests.learning.counting import VOCAB, Projected, climb, random_batches, system_of
+from tests.learning.counting import VOCAB, Projected, random_batches
+from tests.models.learning import climb, system
 from torch import Tensor, nn
 
 from undersong.data.batch import Batch
@@ -24,7 +25,7 @@ def test_the_best_in_the_end_is_held_though_another_led_at_first() -> None:
     changes = 0
     for seed in range(4):
         torch.manual_seed(seed)
-        em = EM(system_of(MixtureOfUnigrams(VOCAB, 4)), restarts=5, tolerance=0.0)
+        em = EM(system(MixtureOfUnigrams(VOCAB, 4)), restarts=5, tolerance=0.0)
         leaders = []
         for _ in range(40):
             climb(em, batches, epochs=1)
@@ -39,7 +40,7 @@ def test_the_best_in_the_end_is_held_though_another_led_at_first() -> None:
 def test_restarts_keep_the_best() -> None:
     batches = random_batches(count=2, size=20)
     torch.manual_seed(5)
-    em = EM(system_of(MixtureOfUnigrams(VOCAB, 4)), restarts=6, tolerance=1e-6)
+    em = EM(system(MixtureOfUnigrams(VOCAB, 4)), restarts=6, tolerance=1e-6)
     climb(em, batches, epochs=300)
     ends = [float(c.objective) for c in em.climbs]
     assert len({round(e, 4) for e in ends}) > 1
@@ -74,7 +75,7 @@ def test_one_of_several_climbs_is_the_one_alone() -> None:
     ends = []
     for restarts in (1, 3):
         torch.manual_seed(5)
-        em = EM(system_of(MixtureOfUnigrams(VOCAB, 4)), restarts=restarts)
+        em = EM(system(MixtureOfUnigrams(VOCAB, 4)), restarts=restarts)
         climb(em, batches, epochs=12)
         ends.append(em.climbs[0].now["words.logits"])
     assert torch.equal(*ends)
@@ -91,7 +92,7 @@ def test_resuming_in_the_middle_ends_with_the_same_bits(learner: Callable[..., L
 
     def walk(first: int, last: int, kept: tuple[dict[str, Tensor], dict[str, Tensor]] | None) -> Learner:
         torch.manual_seed(9)
-        walker = learner(system_of(COUNTED[made]()))
+        walker = learner(system(COUNTED[made]()))
         if kept is not None:
             walker.system.load_state_dict(kept[0])
             walker.restore(kept[1])

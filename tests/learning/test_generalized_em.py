@@ -5,7 +5,8 @@ from functools import partial
 
 import pytest
 import torch
-from tests.learning.counting import VOCAB, random_batches, system_of
+from tests.learning.counting import VOCAB, random_batches
+from tests.models.learning import system
 from torch import nn
 
 from undersong.errors import UserError
@@ -33,11 +34,11 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 @pytest.mark.parametrize("name", list(MODELS))
 def test_the_gradient_is_that_of_log_p(name: str) -> None:
     torch.manual_seed(1)
-    system = system_of(MODELS[name]())
+    made = system(MODELS[name]())
     (x,) = random_batches(count=1)
-    parameters = list(system.parameters())
-    direct = torch.autograd.grad(-system.model.log_marginal(x).sum(), parameters)
-    q = system.posterior(x)
+    parameters = list(made.parameters())
+    direct = torch.autograd.grad(-made.model.log_marginal(x).sum(), parameters)
+    q = made.posterior(x)
     held = torch.autograd.grad(-expected_score(q, responsibilities(q)), parameters)
     for one, other in zip(held, direct, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
@@ -47,11 +48,11 @@ def test_one_step_is_a_step_of_gradient() -> None:
     ends = []
     for learner in (Gradient, GeneralizedEM):
         torch.manual_seed(1)
-        system = system_of(MODELS["rnns"]())
-        made = learner(system, lr=0.1)
+        made = system(MODELS["rnns"]())
+        walker = learner(made, lr=0.1)
         for step, x in enumerate(random_batches()):
-            made.step(x, step)
-        ends.append(torch.cat([p.detach().flatten() for p in system.parameters()]))
+            walker.step(x, step)
+        ends.append(torch.cat([p.detach().flatten() for p in made.parameters()]))
     torch.testing.assert_close(*ends, rtol=1e-3, atol=1e-3)
 
 
@@ -60,8 +61,8 @@ def test_several_steps_climb_further_on_one_posterior() -> None:
     ends = []
     for steps in (1, 5):
         torch.manual_seed(1)
-        system = system_of(MODELS["rnns"]())
-        learner = GeneralizedEM(system, steps=steps, lr=0.01)
+        made = system(MODELS["rnns"]())
+        learner = GeneralizedEM(made, steps=steps, lr=0.01)
         losses = [float(learner.step(x, step)["loss"]) for step in range(10)]
         assert losses[-1] < losses[0]
         ends.append(losses[-1])
@@ -69,8 +70,8 @@ def test_several_steps_climb_further_on_one_posterior() -> None:
 
 
 def test_what_has_no_posterior_over_structures_is_refused() -> None:
-    system = System(VAE(VOCAB, 2), Amortized(VOCAB, 2), Pathwise(), ELBO())
+    vae = System(VAE(VOCAB, 2), Amortized(VOCAB, 2), Pathwise(), ELBO())
     with pytest.raises(UserError, match="exact posterior over structures"):
-        GeneralizedEM(system).step(random_batches(count=1)[0], 0)
+        GeneralizedEM(vae).step(random_batches(count=1)[0], 0)
     with pytest.raises(UserError, match="steps"):
-        GeneralizedEM(system, steps=0)
+        GeneralizedEM(vae, steps=0)

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 import torch
-from tests.learning.counting import VOCAB, climb, random_batches, system_of
+from tests.learning.counting import VOCAB, random_batches
+from tests.models.learning import climb, system
 
 from undersong.errors import UserError
 from undersong.learning import EM, StepwiseEM
@@ -17,7 +18,7 @@ def test_stepwise_em_with_all_data_and_full_steps_is_em() -> None:
     for learner in (partial(EM, tolerance=0.0), partial(StepwiseEM, alpha=0.0)):
         torch.manual_seed(2)
         model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
-        climb(learner(system_of(model)), [x], epochs=5)
+        climb(learner(system(model)), [x], epochs=5)
         ends.append(model.words().detach())
     torch.testing.assert_close(*ends, atol=1e-12, rtol=0)
 
@@ -27,7 +28,7 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
     first, second = random_batches(count=2)
     torch.manual_seed(2)
     model = MixtureOfUnigrams(VOCAB, 3, smoothing=0.3).double()
-    learner = StepwiseEM(system_of(model), alpha=0.7, wait=0)
+    learner = StepwiseEM(system(model), alpha=0.7, wait=0)
     found = []
     for step, x in enumerate((first, second)):
         with model.counting():
@@ -42,7 +43,7 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
 def test_stepwise_em_waits_for_an_epoch() -> None:
     batches = random_batches()
     model = MixtureOfUnigrams(VOCAB, 3)
-    learner, before = StepwiseEM(system_of(model)), model.words().detach()
+    learner, before = StepwiseEM(system(model)), model.words().detach()
     for step, x in enumerate(batches):
         learner.step(x, step)
         assert torch.equal(model.words(), before)
@@ -57,12 +58,12 @@ def test_stepwise_em_learns() -> None:
     batches = random_batches(count=6)
     model = MixtureOfUnigrams(VOCAB, 3)
     before = model.log_marginal(batches[0]).detach().mean()
-    climb(StepwiseEM(system_of(model)), batches, epochs=10)
+    climb(StepwiseEM(system(model)), batches, epochs=10)
     assert model.log_marginal(batches[0]).detach().mean() > before + 0.5
 
 
 def test_numbers_that_make_no_sense_are_refused() -> None:
     with pytest.raises(UserError, match="alpha"):
-        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), alpha=2.0)
+        StepwiseEM(system(MixtureOfUnigrams(VOCAB)), alpha=2.0)
     with pytest.raises(UserError, match="wait"):
-        StepwiseEM(system_of(MixtureOfUnigrams(VOCAB)), wait=-1)
+        StepwiseEM(system(MixtureOfUnigrams(VOCAB)), wait=-1)

@@ -5,11 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from undersong.data.batch import Batch
-from undersong.estimators import Marginal
-from undersong.inference import Exact, Observed
-from undersong.learning import Learner, System
 from undersong.models import DMV, PCFG
-from undersong.objectives import ELBO
 
 NEVER = -1e4
 S, NP, VP, AN, DET, NOUN, ADJ, VERB = range(8)
@@ -79,26 +75,6 @@ def chunks(x: Batch, size: int = 250) -> Iterator[Batch]:
             "spans": None if x.spans is None else x.spans[rows],
         }
         yield Batch(x.tokens[rows][:, :width], x.lengths[rows], x.index[rows], **cut)
-
-
-def system(model: torch.nn.Module, observed: bool = False) -> System:
-    """With its exact posterior."""
-    inference = Observed if observed else Exact
-    return System(model, inference(model.vocab, model.latent), Marginal(), ELBO())
-
-
-def fit(learner: Learner, x: Batch, epochs: int) -> list[float]:
-    """Learn; the objectives that the learner reported."""
-    batches, found = list(chunks(x)), []
-    for epoch in range(epochs):
-        for batch in batches:
-            learner.step(batch, epoch)
-        value = learner.end_epoch().get("objective")
-        if value is not None:
-            found.append(float(value))
-        if learner.finished():
-            break
-    return found
 
 
 def likelihood(model: PCFG | DMV, x: Batch) -> float:

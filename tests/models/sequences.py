@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,3 +30,9 @@ def enumerated(model: HiddenMarkov, x: Batch) -> list[dict[tuple[int, ...], Tens
 def total(joint: dict[tuple[int, ...], Tensor]) -> Tensor:
     """log p(x)."""
     return torch.stack(list(joint.values())).logsumexp(0)
+
+
+def random_text(sentences: int, vocab: int, seed: int = 0) -> Batch:
+    """Sentences of 1 to 11 random words."""
+    rng = np.random.default_rng(seed)
+    return Batch.of([rng.integers(4, vocab, rng.integers(1, 12)).tolist() for _ in range(sentences)])

@@ -10,8 +10,8 @@ import torch
 from safetensors.numpy import save_file
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture as Reference
-from tests.learning.counting import climb, system_of
 from tests.learning.small import learn, make_corpus
+from tests.models.learning import climb, system
 from torch import Tensor
 
 from undersong.data.batch import Batch
@@ -93,7 +93,7 @@ def test_em_steps_are_scikit_learns(kind: str) -> None:
         )
         with pytest.warns(Warning, match="converge"):
             reference.fit(points.numpy())
-        climb(EM(system_of(model), tolerance=0.0), [x], epochs=1 if steps == 1 else 3)
+        climb(EM(system(model), tolerance=0.0), [x], epochs=1 if steps == 1 else 3)
         torch.testing.assert_close(model.weights().exp(), torch.tensor(reference.weights_))
         torch.testing.assert_close(model.components.means.data, torch.tensor(reference.means_))
         torch.testing.assert_close(precisions(model.components), torch.tensor(reference.precisions_))
@@ -106,7 +106,7 @@ def test_em_steps_are_scikit_learns(kind: str) -> None:
 def test_it_finds_clouds_and_samples_from_them(kind: str) -> None:
     points, z = clouds(600)
     model = GaussianMixture(9, 3, partial(Given, table=points.float()), KINDS[kind])
-    climb(EM(system_of(model), restarts=4), [of_vectors(600)])
+    climb(EM(system(model), restarts=4), [of_vectors(600)])
     found = model.posterior(of_vectors(600)).mode
     assert normalized_mutual_info_score(z.numpy(), found.numpy()) > 0.75
     torch.manual_seed(0)
@@ -120,7 +120,7 @@ def test_it_finds_clouds_and_samples_from_them(kind: str) -> None:
 def test_a_cloud_of_one_point_keeps_the_floor(kind: str) -> None:
     points = torch.tensor([[0.0, 0.0], [0.0, 0.0], [9.0, 9.0], [9.0, 9.0]])
     model = GaussianMixture(9, 2, partial(Given, table=points), partial(KINDS[kind], floor=0.25))
-    climb(EM(system_of(model)), [of_vectors(4)])
+    climb(EM(system(model)), [of_vectors(4)])
     assert sorted(model.components.means[:, 0].tolist()) == [0.0, 9.0]
     densities = model.components(points).max(1).values
     torch.testing.assert_close(densities, torch.full((4,), -np.log(2 * np.pi * 0.25), dtype=torch.float64))
