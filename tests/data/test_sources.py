@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +12,13 @@ import pytest
 import zstandard
 from tests.data.conftest import sentences
 
+from undersong import data
 from undersong.data.prepare import prepare
 from undersong.data.store import Corpus
 from undersong.errors import UserError
+
+ROOM = Path(data.__file__).parent
+OPTION = re.compile(r"--[a-z][a-z_.=-]*[a-z]")
 
 LINES = [f"{line[:-2]} n{i}" for i, line in enumerate(sentences(60))]
 LABELS = ["beta" if i % 3 else "alpha" for i in range(60)]
@@ -214,7 +219,7 @@ BAD = {
     "nothing left": ("a.txt", b"too short\n\n", {}, "1 fewer than 5 words; 1 no words"),
     "missing column": ("a.csv", b"body,y\na,b\n", {"text_column": "text"}, "no column 'text'.*'body', 'y'"),
     "missing label": ("a.jsonl", b'{"text": "a"}', {"label_column": "y"}, "line 1 has no column 'y'"),
-    "which column": ("a.csv", b"body,y\na,b\n", {}, "--text_column"),
+    "which column": ("a.csv", b"body,y\na,b\n", {}, "--text-column"),
     "no columns": ("a.txt", b"a b\n", {"label_column": "y"}, "plain text"),
     "no JSON": ("a.jsonl", b'{"text": "a"}\n{"text: 1}\n', {}, r"a\.jsonl, line 2 is not JSON"),
     "no object": ("a.jsonl", b"[1]\n", {}, "line 1 holds no JSON object"),
@@ -290,3 +295,12 @@ def test_real_tables(shared_data: Path, tmp_path: Path) -> None:
         corpus = prepare(str(snli), out=tmp_path / "snli", text_column="premise", label_column="label")
         assert corpus.label_names is not None
         assert len(corpus.label_names) == 3
+
+
+def test_errors_spell_options_as_the_readme_does() -> None:
+    """With hyphens, and a switch alone: one spelling, which works."""
+    told = [
+        (path.name, said) for path in sorted(ROOM.rglob("*.py")) for said in OPTION.findall(path.read_text("utf-8"))
+    ]
+    assert len(told) > 10
+    assert [(name, said) for name, said in told if "_" in said or "=" in said] == []

@@ -123,7 +123,7 @@ def _files(files: list[tuple[Path, int]], columns: Columns, reading: Treebank, s
             parts.append(Part(str(path), partial(reader, path, columns, split), unit))
     if not tables and (columns.text or columns.label or columns.split):
         raise UserError(
-            f"{files[0][0]} is read as plain text, which has no columns: leave out --text_column, --label_column and "
-            f"--split_column, or name the file .csv, .tsv, .jsonl or .parquet."
+            f"{files[0][0]} is read as plain text, which has no columns: leave out --text-column, --label-column and "
+            f"--split-column, or name the file .csv, .tsv, .jsonl or .parquet."
         )
     return Source(parts, columns.label is not None, None, None if columns.split else given, skipped)

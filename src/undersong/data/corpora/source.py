@@ -145,7 +145,7 @@ def checked(part: Part, batch: pa.RecordBatch, skip_invalid: bool) -> pa.RecordB
             row = batch.column("row")[i].as_py()
             raise UserError(
                 f"{part.name}, {part.unit} {row}: {reason}. Correct it (is the file really UTF-8 text?), or leave such "
-                f"lines out with --skip_invalid=true."
+                f"lines out with --skip-invalid."
             )
         values[i], skipped[i] = None, reason
     marked = batch.set_column(0, SCHEMA.field("text"), pa.array(values, pa.large_binary()))

@@ -46,7 +46,7 @@ class Columns:
         Raises:
             UserError: a column is missing, or it is not clear which one holds the text.
         """
-        for wanted, option in ((self.text, "text_column"), (self.label, "label_column"), (self.split, "split_column")):
+        for wanted, option in ((self.text, "text-column"), (self.label, "label-column"), (self.split, "split-column")):
             if wanted is not None and wanted not in names:
                 raise UserError(
                     f"{where} has no column {wanted!r}; its columns are {', '.join(map(repr, names))}: "
@@ -57,7 +57,7 @@ class Columns:
         usual = [name for name in _USUAL if name in names] or (list(names) if len(names) == 1 else [])
         if not usual:
             raise UserError(
-                f"{where} has columns {', '.join(map(repr, names))}: say which holds the text with --text_column."
+                f"{where} has columns {', '.join(map(repr, names))}: say which holds the text with --text-column."
             )
         return usual[0]
 
@@ -73,7 +73,7 @@ def table_batch(
     rows = pa.array(np.arange(first, first + len(table)))
     values = _plain(table.column(text))
     if not _is_textual(values.type):
-        raise UserError(f"{where}: column {text!r} holds {values.type}, not text: give another with --text_column.")
+        raise UserError(f"{where}: column {text!r} holds {values.type}, not text: give another with --text-column.")
     return record_batch(values.cast(pa.large_binary()), rows, labels, splits)
 
 
@@ -184,7 +184,7 @@ def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str 
         raise UserError(f'{where} holds no JSON object: write each sentence as {{"text": "..."}}.')
     text = found[columns.text_in(list(found), where)]
     if text is not None and not isinstance(text, str):
-        raise UserError(f"{where}: the text is {type(text).__name__}, not a string: give another with --text_column.")
+        raise UserError(f"{where}: the text is {type(text).__name__}, not a string: give another with --text-column.")
     label = None if columns.label is None else found[columns.label]
     name = None if label is None else label if isinstance(label, str) else json.dumps(label)
     return text, name, None if columns.split is None else found[columns.split]
