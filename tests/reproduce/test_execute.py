@@ -131,6 +131,8 @@ def test_in_processes_of_their_own_nothing_is_done_twice(tmp_path: Path, corpus:
     chosen = a_plan(row("tied"), row("untied", after="tied", **ties, **{"learner.run": "{after}"}))
     here, heard = Site(tmp_path, {"words": corpus}), []
     assert execute(chosen, chosen.jobs(), here, 2, heard.append) == []
+    assert {"tied.seed-0: measuring bounds", "tied.seed-0: measuring Reconstruction"} <= set(heard)
+    assert any(line.startswith("untied.seed-0: held out, epoch") for line in heard), "training says how far it is"
     sheets = [here.figures(job) for job in chosen.jobs()]
     first = [json.loads(path.read_text()) for path in sheets]
     assert all({"elbo", "kl", "bleu_2"} <= set(sheet["figures"]) for sheet in first)
@@ -138,7 +140,9 @@ def test_in_processes_of_their_own_nothing_is_done_twice(tmp_path: Path, corpus:
         (path.stat().st_mtime_ns, (here.run(job) / "metrics.jsonl").read_bytes())
         for path, job in zip(sheets, chosen.jobs(), strict=True)
     ]
+    heard.clear()
     assert execute(chosen, chosen.jobs(), here, 2, heard.append) == []
+    assert not any("measuring" in line or "held out" in line for line in heard)
     after = [
         (path.stat().st_mtime_ns, (here.run(job) / "metrics.jsonl").read_bytes())
         for path, job in zip(sheets, chosen.jobs(), strict=True)

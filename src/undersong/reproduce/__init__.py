@@ -37,7 +37,7 @@ def reproduce(
         out: the folder for the runs, their figures and ``report.html``.
         corpus: a folder written by ``undersong prepare``, to be used instead of the recipe's main corpus.
         scale: quick (a smoke run of minutes), small (hours on two cores) or paper (the papers' own settings).
-        seeds: instead of the recipe's; one run of each row for each.
+        seeds: instead of the recipe's, which gives some rows fewer for what they cost: one run of every row for each.
         only: names of the rows wanted; all by default.
         workers: runs at a time.
         threads: CPU threads of each run.
@@ -60,6 +60,7 @@ def reproduce(
     say(projected(chosen, jobs, site, workers))
     wrong = execute(chosen, jobs, site, workers, say)
     if measure:
+        say("Drawing figures and examples for the report")
         report(site.out, chosen)
         say(f"{site.out / 'report.html'} says what came of it.")
     for sentence in wrong:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,13 @@ def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say,
         jobs: in the order of their worth.
         site: where to do them.
         workers: how many at a time.
-        say: told what begins and ends.
+        say: told what begins and ends, and by each job how far it is.
         do: does one job and says what went wrong, if anything; by default in a process of its own.
 
     Returns:
         What went wrong, a sentence for each job that could not be done.
     """
+    do = do or partial(in_a_process, say=say)
     wrong: list[str] = []
     waiting = [job for job in jobs if site.measure or not is_trained(job, site)]
     running: dict[Future[str | None], Job] = {}
@@ -80,7 +82,7 @@ def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say,
                 if reason is None:
                     waiting.remove(job)
                     say(f"{job.name} begins ({len(waiting)} wait)")
-                    running[pool.submit(do or in_a_process, plan, job, site)] = job
+                    running[pool.submit(do, plan, job, site)] = job
                 elif reason:
                     waiting.remove(job)
                     wrong.append(f"{job.name}: {reason}")
@@ -111,20 +113,27 @@ def _before(job: Job) -> str:
     return f"{job.row.after}.seed-{job.seed}"
 
 
-def in_a_process(plan: Plan, job: Job, site: Site) -> str | None:
-    """One job in its own process; what went wrong, if anything."""
+def in_a_process(plan: Plan, job: Job, site: Site, say: Say) -> str | None:
+    """One job in its own process; what went wrong, if anything.
+
+    What it prints on standard output is said, line by line; its standard error is kept in its log.
+    """
     order = site.out / "orders" / f"{job.name}.json"
     for path in (order, site.figures(job), site.run(job)):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(order, json.dumps(order_of(plan, job, site), indent=1).encode())
     environment = {**os.environ, "OMP_NUM_THREADS": str(site.threads), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "undersong.reproduce.work", str(order)]
-    with open(order.with_suffix(".log"), "ab") as log:
-        code = subprocess.run(command, stdout=log, stderr=log, env=environment, check=False).returncode
-    if code == 0:
+    with (
+        open(order.with_suffix(".log"), "ab") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True) as process,
+    ):
+        for line in process.stdout or ():
+            say(f"{job.name}: {line.rstrip()}")
+    if process.returncode == 0:
         return None
     said = [line for line in order.with_suffix(".log").read_text(errors="replace").splitlines() if line.strip()]
-    return said[-1] if said else f"its process ended with {code}"
+    return said[-1] if said else f"its process ended with {process.returncode}"
 
 
 def order_of(plan: Plan, job: Job, site: Site) -> dict[str, Any]:

@@ -18,16 +18,18 @@ from undersong.evaluation.pairs import sentence_scores
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.evaluation.suite import examine
 from undersong.learning import Run
+from undersong.reproduce.execute import Say
 from undersong.reproduce.measured import SENTENCES
 from undersong.reproduce.sheet import opened
 
 
-def judge(order: dict[str, Any]) -> None:
-    """Measure what the figures file lacks, and write it after every measure."""
+def judge(order: dict[str, Any], say: Say) -> None:
+    """Measure what the figures file lacks, and write it after every measure; say of each when it begins."""
     run = Run.load(order["run"])
     sheet, corpus = opened(order, run), run.corpus()
     settings = {"evaluate": order["evaluate"]}
     if sheet.lacks(settings):
+        say("measuring bounds")
         began = time.monotonic()
         found = evaluate(run.path, split="test", **order["evaluate"])
         numbers = {k: v for k, v in found.items() if v is None or isinstance(v, int | float)}
@@ -38,11 +40,14 @@ def judge(order: dict[str, Any]) -> None:
     for measure in asked["measures"]:
         settings = {"measure": describe(measure), "subject": order["subject"]}
         if sheet.lacks(settings):
+            say(f"measuring {type(measure).__name__}")
             answers = examine(subject, [measure])
             sheet.add(settings, answers.figures, answers.left_out, sum(answers.seconds.values()))
     if not (run.path / SENTENCES).exists() and _rewrites(subject):
+        say("measuring sentence by sentence")
+        scores = sentence_scores(subject)
         with open(run.path / SENTENCES, "wb") as file:
-            np.savez(file, **sentence_scores(subject))  # type: ignore[arg-type]  # arrays by name
+            np.savez(file, **scores)  # type: ignore[arg-type]  # arrays by name
 
 
 def _rewrites(subject: Subject) -> bool:

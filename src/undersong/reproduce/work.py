@@ -2,13 +2,16 @@
 
     python -m undersong.reproduce.work ORDER.json
 
-The order is a file that ``execute`` writes. What is found is written to the order's ``figures`` file after every
-measure, so that a stopped reproduction measures nothing twice. Knows nothing of other runs, nor of claims.
+The order is a file that ``execute`` writes. How far it is goes to standard output, what goes wrong to standard error.
+What is found is written to the order's ``figures`` file after every measure, so that a stopped reproduction measures
+nothing twice. Knows nothing of other runs, nor of claims.
 """
 
 import json
 import sys
 import time
+from contextlib import redirect_stderr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +29,20 @@ from undersong.reproduce.sheet import opened
 
 def main(path: str) -> int:
     """Do what an order says; 2 if something cannot be used, said in one sentence."""
+    say = partial(print, flush=True)
     order = json.loads(Path(path).read_text(encoding="utf-8"))
     torch.set_num_threads(order["threads"])
     try:
         if order.get("retag"):
+            say("tagging the corpus anew")
             place = Path(f"{order['run']}.corpus")
             order["corpus"] = str(retagged(Path(order["retag"]["run"]), place, order["retag"]["max_words"]))
-        run_training(order)
+        with redirect_stderr(sys.stdout):  # where training says how far it is
+            run_training(order)
         if order["measures"] is not None:
             from undersong.reproduce.judging import judge  # many libraries, which training alone does without
 
-            judge(order)
+            judge(order, say)
     except UserError as error:
         print(f"undersong reproduce: {error}", file=sys.stderr)
         return 2
