@@ -54,6 +54,14 @@ def test_the_commands_on_the_page_exist(path: Path) -> None:
         assert (ROOT / room).exists(), f"there is no {room}; the package is {name(PACKAGE)}"
 
 
+@pytest.mark.parametrize("what", ["an objective", "a family", "a decoder"])
+def test_adding_one_takes_under_20_lines_to_tell(what: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (told,) = re.findall(rf"^## How to add {what}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert len(told.strip().splitlines()) < 20
+    assert ">>>" in told
+
+
 def test_a_page_that_lies_is_caught() -> None:
     honest = "```python\n>>> x = 1\n```\ntext\n```python\n>>> x + 1\n2\n```\n"
     assert failures(honest, "honest") == 0
