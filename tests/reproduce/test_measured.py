@@ -56,6 +56,9 @@ def test_one_seed_is_compared_over_its_sentences_and_several_over_seeds(tmp_path
     found = Measured(several, tmp_path).compare("a", "b", "rate")
     assert found is not None
     assert found.test == "Welch's t-test over 3 and 3 seeds"
+    found = Measured({"a": several["a"], "b": several["b"][:1]}, tmp_path).compare("a", "b", "rate")
+    assert found is not None
+    assert found.test == f"paired bootstrap over {COUNT} sentences of the first seed"
 
 
 def test_sizes_go_with_the_seeds_that_have_active_units() -> None:

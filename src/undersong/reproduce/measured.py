@@ -5,7 +5,7 @@ Knows nothing of claims.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,16 @@ class Measured:
         self.need_one_corpus(first, second)
         a, b = self.values(first, key), self.values(second, key)
         over_seeds = compare_seeds(np.array(a), np.array(b))
-        if over_seeds is None and key in SHARES and a and b:
-            return proportions(a[0], b[0], *(self._judged(row) for row in (first, second)))
-        if over_seeds is not None or key not in PAIRED:
+        if over_seeds is not None or not a or not b:
             return over_seeds
-        return self._paired.get((first, second, key)) or self._over_sentences(first, second, key)
+        found = None
+        if key in SHARES:
+            found = proportions(a[0], b[0], *(self._judged(row) for row in (first, second)))
+        elif key in PAIRED:
+            found = self._paired.get((first, second, key)) or self._over_sentences(first, second, key)
+        if found is not None and max(len(a), len(b)) > 1:  # the figures beside it are means over more seeds
+            found = replace(found, test=f"{found.test} of the first seed")
+        return found
 
     def _judged(self, row: str) -> int:
         """How many sentences the probes were judged on: 20%, where they were trained on 64%."""
