@@ -63,7 +63,7 @@ _ROOMS = {
         "TargetRate",
     ],
     "undersong.estimators": ["Estimator", "Marginal", "Pathwise"],
-    "undersong.inference": ["Amortized", "Exact", "Inference", "Observed"],
+    "undersong.inference": ["Amortized", "Exact", "Inference", "Observed", "ObservedStructure"],
     "undersong.learning": [
         "EM",
         "GeneralizedEM",

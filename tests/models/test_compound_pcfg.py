@@ -1,6 +1,7 @@
 """A grammar for each sentence, made from z: the trees are summed out exactly, z is left to variational inference."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -42,6 +43,28 @@ def test_given_z_the_likelihood_is_the_sum_over_all_trees():
             assert found[s, b].item() == pytest.approx(log_sum([p for _, p in told]), rel=1e-9)
     assert found.std(0).min() > 0.01  # z matters
     torch.testing.assert_close(model.structure(X, z[2]).log_partition, found[2])
+
+
+def test_brackets_leave_the_trees_that_have_them():
+    """Of the words of a bracket, one tree's all, another's two: what is left is summed, and the best tree has them."""
+    model = make()
+    x = replace(X, spans=torch.tensor([[[1, 4, 0], [2, 4, 0]], [[-1, -1, -1]] * 2, [[0, 2, 0], [-1, -1, -1]]]))
+    known = [{(1, 3), (2, 3)}, set(), {(0, 1)}]  # (first, last)
+    torch.manual_seed(1)
+    z = 2 * torch.randn(3, len(X), 3).double()
+    found = model.log_likelihood(x, z, given=True)
+    for s in range(3):
+        for b, length in enumerate(X.lengths.tolist()):
+            rules = model.grammar(z[s, b])
+            told = derivations(
+                *(t.tolist() for t in (rules.root, rules.binary, rules.emission)), X.tokens[b, :length].tolist()
+            )
+            agreeing = [p for tree, p in told if known[b] <= set(tree)]
+            assert b == 1 or len(agreeing) < len(told)
+            assert found[s, b].item() == pytest.approx(log_sum(agreeing), rel=1e-9)
+    best = model.structure(x, z[0], given=True).mode
+    assert all((best[b][cell] >= 0).item() for b in range(3) for cell in known[b])
+    torch.testing.assert_close(model.log_likelihood(x, z), model.log_likelihood(X, z))
 
 
 def test_rules_of_every_z_are_probabilities():

@@ -5,6 +5,16 @@ from undersong.inference.base import Inference
 from undersong.inference.exact import Exact
 from undersong.inference.mean_field import StructuredMeanField
 from undersong.inference.observed import Observed
+from undersong.inference.observed_structure import ObservedStructure
 from undersong.inference.refined import Refined, refine
 
-__all__ = ["Amortized", "Exact", "Inference", "Observed", "Refined", "StructuredMeanField", "refine"]
+__all__ = [
+    "Amortized",
+    "Exact",
+    "Inference",
+    "Observed",
+    "ObservedStructure",
+    "Refined",
+    "StructuredMeanField",
+    "refine",
+]

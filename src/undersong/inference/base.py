@@ -17,14 +17,20 @@ from undersong.models.base import Model
 class Inference(Configurable, nn.Module, ABC):
     """q(z|x); its first two arguments are the sizes of the vocabulary and of z.
 
-    ``exact`` says whether q is p(z|x) itself, so that every bound is log p(x).
+    ``exact`` says whether q is p(z|x) itself, so that every bound is log p(x); ``believes`` whether it learns from what
+    sentences are annotated with.
     """
 
     exact: ClassVar[bool] = False
+    believes: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, model: Model, x: Batch, step: int) -> Distribution:
         """q(z|x) for B sentences: batch shape [B]."""
+
+    def scored(self, model: Model) -> Model:
+        """The model that sentences are scored by while learning: of them alone, or together with their annotation."""
+        return model
 
     def unaided(self, model: Model, x: Batch, step: int) -> Distribution:
         """q(z|x) as sentences are judged by: from their words alone, whatever annotation they carry."""

@@ -23,7 +23,7 @@ from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
 from undersong.families import PointMass
 from undersong.files import write_atomically
-from undersong.inference import Amortized, Exact, Observed
+from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
@@ -68,10 +68,10 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
                 f"The posterior is a point mass, which has no density, and {type(system.objective).__name__} needs "
                 "one: use the Autoencoder objective, or another family (DiagonalGaussian, IsotropicGaussian)."
             )
-        if isinstance(system.inference, Observed) and not corpus.train.annotated:
+        if system.inference.believes and not corpus.train.annotated:
             raise UserError(
-                f"{corpus.folder} has no classes, tags, heads or constituents for --inference Observed to believe: use "
-                "Exact, or prepare a corpus with annotation."
+                f"{corpus.folder} has no classes, tags, heads or constituents for {type(system.inference).__name__} to "
+                "believe: leave --inference alone, or prepare a corpus with annotation."
             )
         made["learner"](system)  # it may refuse the system: better before anything is written
         own = packed(own, folder)

@@ -34,7 +34,7 @@ class System(nn.Module):
 
     def draw(self, x: Batch, q: Distribution, z: Tensor, step: int, weight: Tensor | None = None) -> Draw:
         """Any z [S, B, ...] scored under the model."""
-        return draw(self.model, x, q, z, weight=weight, step=step)
+        return draw(self.inference.scored(self.model), x, q, z, weight=weight, step=step)
 
     def loss(self, x: Batch, step: int) -> tuple[Draw, Tensor]:
         """One stochastic estimate of minus the mean objective: the draw, and a scalar in nats a sentence."""

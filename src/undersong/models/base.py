@@ -101,10 +101,17 @@ class Generative(Protocol):
 
 @runtime_checkable
 class Layered(Model, Protocol):
-    """A model with a structure between its vector z and its words, summed out exactly given z."""
+    """A model with a structure between its vector z and its words, summed out exactly given z.
 
-    def structure(self, x: Batch, z: Tensor) -> Distribution:
+    Both methods take ``given``, as ``ExactModel.posterior`` does: only structures that agree with the annotation.
+    """
+
+    def structure(self, x: Batch, z: Tensor, *, given: bool = False) -> Distribution:
         """p(structure | x, z) for z [B, D]: batch shape [B]."""
+        ...
+
+    def log_likelihood(self, x: Batch, z: Tensor, *, given: bool = False) -> Tensor:
+        """log p(x|z), or log p(x, annotation | z), in nats for z [S, B, D]: [S, B]."""
         ...
 
 

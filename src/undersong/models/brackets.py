@@ -3,6 +3,8 @@
 Knows nothing of grammars.
 """
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -42,3 +44,25 @@ def crossing(spans: Tensor, words: int) -> Tensor:
         wrong |= (begin < first) & (first < end) & (end < after)
         wrong |= (first < begin) & (begin < after) & (after < end)
     return wrong & (first < after)
+
+
+def bracket_scores(x: Batch, nonterminals: int) -> Tensor | None:
+    """0 for a constituent that crosses no bracket of ``x.spans`` and -inf for others: [B, T, T, N]; None where no
+    sentence has any.
+
+    A sentence whose own brackets cross has no tree; it keeps all its constituents, and a warning counts such sentences.
+    """
+    if x.spans is None or not x.spans.shape[1]:
+        return None
+    wrong = crossing(x.spans, x.tokens.shape[1])  # [B, T, T]
+    begin, end = x.spans[..., 0].clamp(min=0), (x.spans[..., 1] - 1).clamp(min=0)
+    rows = torch.arange(len(x), device=wrong.device)[:, None]
+    impossible = (wrong[rows, begin, end] & (x.spans[..., 0] >= 0)).any(-1)  # a bracket crosses another
+    if impossible.any():
+        warnings.warn(
+            f"The brackets of {int(impossible.sum())} of {len(x)} sentences cross each other: these are treated as "
+            "sentences without brackets.",
+            stacklevel=2,
+        )
+    scores = torch.zeros(wrong.shape, device=wrong.device).masked_fill(wrong & ~impossible[:, None, None], -torch.inf)
+    return scores[..., None].expand(*scores.shape, nonterminals)

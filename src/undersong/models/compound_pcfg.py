@@ -16,7 +16,7 @@ from undersong.data.batch import Batch
 from undersong.distributions.tree import Tree
 from undersong.families import Prior, StandardPrior
 from undersong.models.base import WORDS_AND_END
-from undersong.models.brackets import need_two_words
+from undersong.models.brackets import bracket_scores, need_two_words
 from undersong.models.lots import reseeded
 from undersong.models.rules import Rules
 from undersong.nets.grammar import RuleNet
@@ -61,23 +61,29 @@ class CompoundPCFG(Configurable, nn.Module):
         """p(z): event shape [D]."""
         return self.p_z()
 
-    def structure(self, x: Batch, z: Tensor) -> Tree:
+    def structure(self, x: Batch, z: Tensor, *, given: bool = False) -> Tree:
         """p(tree | x, z) for z [B, D]; its ``log_partition`` is log p(x|z).
+
+        Args:
+            x: B sentences of two words or more.
+            z: a vector for each.
+            given: no constituent may cross the brackets in ``x.spans``, as in ``Grammar.posterior``.
 
         Raises:
             UserError: a sentence of one word.
         """
         need_two_words(x)
-        return Tree(self.net.root(z), self.net.binary(z), self.net.words(z, x.tokens), x.lengths)
+        span = bracket_scores(x, self.nonterminals) if given else None
+        return Tree(self.net.root(z), self.net.binary(z), self.net.words(z, x.tokens), x.lengths, span)
 
-    def log_likelihood(self, x: Batch, z: Tensor) -> Tensor:
-        """log p(x|z) in nats for z [S, B, D], summed over trees: [S, B]."""
+    def log_likelihood(self, x: Batch, z: Tensor, *, given: bool = False) -> Tensor:
+        """log p(x|z) in nats for z [S, B, D], summed over trees, or those that ``given`` leaves: [S, B]."""
         samples, sentences = z.shape[:2]
         rows = torch.arange(sentences, device=z.device).repeat(samples)  # the sentence of each vector
         each = self.nonterminals * (self.nonterminals + self.preterminals) ** 2
         size = len(rows) if torch.is_grad_enabled() else max(1, _AT_ONCE // each)
         parts = [
-            self.structure(Batch(x.tokens[r], x.lengths[r], x.index[r]), v).log_partition
+            self.structure(_rows(x, r), v, given=given).log_partition
             for r, v in zip(rows.split(size), z.flatten(0, 1).split(size), strict=True)
         ]
         return torch.cat(parts).view(samples, sentences)
@@ -99,3 +105,8 @@ class CompoundPCFG(Configurable, nn.Module):
         written = [self.grammar(v).write(1, max_words, generator)[1] for v in z]
         words = [x.tokens[0].tolist() for x in written]
         return z, Batch.of(words).to(z.device)
+
+
+def _rows(x: Batch, rows: Tensor) -> Batch:
+    """Sentences by number, any of them several times, with their brackets."""
+    return Batch(x.tokens[rows], x.lengths[rows], x.index[rows], spans=None if x.spans is None else x.spans[rows])

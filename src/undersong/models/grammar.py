@@ -6,7 +6,6 @@ z is a binary tree and its symbols; a tree fixes how many words there are, so a 
 one over sentences of all lengths. Knows nothing of where rules come from, nor of learning.
 """
 
-import warnings
 from abc import ABC, abstractmethod
 
 import torch
@@ -18,7 +17,7 @@ from undersong.distributions.tree import Tree
 from undersong.errors import UserError
 from undersong.models.annotation import restricted
 from undersong.models.base import WORDS_AND_END
-from undersong.models.brackets import crossing, need_two_words
+from undersong.models.brackets import bracket_scores, need_two_words
 from undersong.models.rules import Rules
 
 
@@ -75,7 +74,7 @@ class Grammar(Configurable, nn.Module, ABC):
         emission = nn.functional.embedding(x.tokens, rules.emission.T)  # [B, T, P]
         if given and self.tied:
             emission = restricted(emission, x)
-        span = self._span(x) if given else None
+        span = bracket_scores(x, self.nonterminals) if given else None
         return Tree(rules.root, rules.binary, emission, x.lengths, span)
 
     def log_marginal(self, x: Batch) -> Tensor:
@@ -87,34 +86,8 @@ class Grammar(Configurable, nn.Module, ABC):
         """Trees [n, T, T] and their sentences; one of over ``max_words`` words is thrown away and drawn again."""
         return self.rules().write(n, max_words, generator)
 
-    def _span(self, x: Batch) -> Tensor | None:
-        """Scores of constituents [B, T, T, N]: -inf where they cross a bracket; None where no sentence has any."""
-        if x.spans is None or not x.spans.shape[1]:
-            return None
-        return bracket_scores(x, self.nonterminals)
-
 
 def skeleton(rules: Rules, lengths: Tensor, words: int) -> Tree:
     """p(z | T) for each of ``lengths`` [B]; its ``log_partition`` is log p(T)."""
     nothing = rules.emission.new_zeros(len(lengths), words, len(rules.emission))
     return Tree(rules.root, rules.binary, nothing, lengths)
-
-
-def bracket_scores(x: Batch, nonterminals: int) -> Tensor:
-    """0 for a constituent that crosses no bracket of ``x.spans`` and -inf for others: [B, T, T, N].
-
-    A sentence whose own brackets cross has no tree; it keeps all its constituents, and a warning counts such sentences.
-    """
-    assert x.spans is not None
-    wrong = crossing(x.spans, x.tokens.shape[1])  # [B, T, T]
-    begin, end = x.spans[..., 0].clamp(min=0), (x.spans[..., 1] - 1).clamp(min=0)
-    rows = torch.arange(len(x), device=wrong.device)[:, None]
-    impossible = (wrong[rows, begin, end] & (x.spans[..., 0] >= 0)).any(-1)  # a bracket crosses another
-    if impossible.any():
-        warnings.warn(
-            f"The brackets of {int(impossible.sum())} of {len(x)} sentences cross each other: these are treated as "
-            "sentences without brackets.",
-            stacklevel=2,
-        )
-    scores = torch.zeros(wrong.shape, device=wrong.device).masked_fill(wrong & ~impossible[:, None, None], -torch.inf)
-    return scores[..., None].expand(*scores.shape, nonterminals)
