@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from undersong.reproduce.claims import Claim, Part, decide, together
-from undersong.reproduce.igp_rows import BY_BETA, BY_CORPUS, BY_RATE, MIXED, PAIRS, PLAIN, ROWS, aim
+from undersong.reproduce.igp_rows import BY_BETA, BY_CORPUS, BY_RATE, MIXED, PAIRS, PLAIN, ROWS, aim, meet
 from undersong.reproduce.measured import Measured
 from undersong.reproduce.parts import (
     alike,
@@ -236,10 +236,25 @@ def test_the_recipes_rows_join_the_claims_on_their_like() -> None:
     assert not set(PLAIN) & set(BY_RATE)
     assert {("mog-dgp", "mog-igp"), ("moig-dgp", "moig-igp")} <= set(MIXED)
     for dgp, igp in (*BY_RATE, *PLAIN, *BY_BETA, *MIXED):
-        one, other = ROWS[dgp], ROWS[igp]
+        one, other = ROWS[dgp].flags, ROWS[igp].flags
         assert (one["inference.family"], other["inference.family"]) == ("DiagonalGaussian", "IsotropicGaussian")
         assert {k: v for k, v in one.items() if "inference" not in k} == {
             k: v for k, v in other.items() if "inference" not in k
         }
     main = next(chain for chain in BY_CORPUS if ("dgp-5", "igp-5") in chain)
     assert [aim(dgp) for dgp, _ in main] == [5.0, 10.0, 15.0]
+    assert meet("snli-dgp", "mog-dgp")  # at the small scale
+    assert meet("cbt-dgp", "mog-dgp")  # at the paper scale
+    assert not meet("dgp-5", "mog-dgp")
+
+
+def test_rows_that_a_scale_does_not_have_are_no_part_of_its_claims() -> None:
+    parts = (more("a", "b", "score"), more("a", "later", "score"), more("a", "elsewhere", "score"))
+    figures = measured(a=[5.0, 5.1, 5.2], b=[1.0, 1.1, 1.2])
+    figures = Measured(figures.sheets, planned=frozenset({"a", "b", "later"}))
+    claims = [Claim("n", "w", "t", "p", chosen) for chosen in (parts, parts[2:])]
+    some_of_it, nothing = decide(claims, figures)
+    assert [finding.verdict for finding in some_of_it.findings] == ["held", "not measured"]
+    assert "later" in some_of_it.findings[1].said
+    assert nothing.verdict == nothing.findings[0].verdict == "not measured"
+    assert some(parts[2], parts[0])(figures).verdict == "held"

@@ -76,6 +76,6 @@ def report(out: Path, chosen: Plan) -> None:
     from undersong.reproduce.page import write
     from undersong.reproduce.pictures import pictures
 
-    measured = Measured.read(out)
+    measured = Measured.read(out, [row.name for row in chosen.rows])
     claims = {"autogen": autogen_claims, "igp": igp_claims, "tutorial": tutorial_claims}[chosen.paper].CLAIMS
     write(out, chosen, measured, decide(claims, measured), list(pictures(chosen, measured)))

@@ -7,12 +7,12 @@ test of this repository shows an identity or a theorem. Knows nothing of any one
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from undersong.reproduce.measured import Measured
 
-Verdict = Literal["held", "failed", "met", "not met", "open", "shown", "in part", "not measured"]
+Verdict = Literal["held", "failed", "met", "not met", "open", "shown", "in part", "not measured", "not planned"]
 FOR: frozenset[Verdict] = frozenset({"held", "met", "shown"})
 MEANINGS = (
     "held: a named test calls every difference real (p < 0.05) in the claimed direction; failed: no part held, and a "
@@ -75,8 +75,13 @@ class Decision:
 
 
 def decide(claims: Sequence[Claim], measured: Measured) -> list[Decision]:
-    """Every claim's decision."""
-    return [Decision(claim, tuple(part(measured) for part in claim.parts)) for claim in claims]
+    """Every claim's decision, by its parts on the rows of this scale."""
+    return [_decision(claim, [part(measured) for part in claim.parts]) for claim in claims]
+
+
+def _decision(claim: Claim, findings: Sequence[Finding]) -> Decision:
+    planned = [finding for finding in findings if finding.verdict != "not planned"]
+    return Decision(claim, tuple(planned or [replace(finding, verdict="not measured") for finding in findings]))
 
 
 def together(verdicts: Iterable[Verdict]) -> Verdict:
@@ -85,7 +90,7 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
     >>> together(["held", "met"]), together(["held", "open"]), together(["open", "failed"])
     ('met', 'in part', 'failed')
     """
-    found = set(verdicts) - {"not measured"}
+    found = set(verdicts) - {"not measured", "not planned"}
     if len(found) < 2:
         return found.pop() if found else "not measured"
     if found <= FOR:

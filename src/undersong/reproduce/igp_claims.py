@@ -19,6 +19,7 @@ from undersong.reproduce.igp_rows import (
     RATES,
     aim,
     flat,
+    meet,
     siblings,
 )
 from undersong.reproduce.igp_use import FIGURE, USE
@@ -171,7 +172,7 @@ CLAIMS = (
             for mixed in MIXED
             for pair in BY_RATE
             for side in (0, 1)
-            if aim(pair[0]) == aim(mixed[0])
+            if aim(pair[0]) == aim(mixed[0]) and meet(pair[0], mixed[0])
         ),
     ),
     Claim(

@@ -5,16 +5,11 @@ recipe joins the claims on its like. Knows nothing of any claim.
 """
 
 from collections.abc import Iterable
-from importlib.resources import files
 
-import yaml
+from undersong.reproduce.plan import Row, plan
 
-ROWS = {
-    name: row.get("train", {}) | {"corpus": row.get("corpus")}
-    for name, row in yaml.safe_load(files(__package__).joinpath("recipes", "igp.yaml").read_text("utf-8"))[
-        "rows"
-    ].items()
-}
+SCALES = [{row.name: row for row in plan("igp", scale).rows} for scale in ("paper", "small")]
+ROWS: dict[str, Row] = {name: row for scale in SCALES for name, row in scale.items()}
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -23,13 +18,18 @@ def siblings(objective: str, prior: bool = False) -> Pairs:
     return tuple(
         (name, name.replace("dgp", "igp"))
         for name, row in ROWS.items()
-        if "dgp" in name and row["objective"] == objective and ("model.prior" in row) == prior
+        if "dgp" in name and row.flags["objective"] == objective and ("model.prior" in row.flags) == prior
     )
 
 
 def aim(row: str) -> float:
     """C, nats a sentence."""
-    return float(ROWS[row]["objective.rate.stop"])
+    return float(ROWS[row].flags["objective.rate.stop"])
+
+
+def meet(first: str, second: str) -> bool:
+    """Whether two rows are of one corpus at any scale."""
+    return any(scale[first].corpus == scale[second].corpus for scale in SCALES if first in scale and second in scale)
 
 
 def flat(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -46,13 +46,13 @@ MIXED = siblings("TargetRate", prior=True)
 MIXTURES = tuple((mog, tuple(row.replace("mog", "moig") for row in mog)) for mog in MIXED if "mog" in mog[0])
 # Of each corpus the pairs by rising C, and its autoencoder.
 BY_CORPUS = [
-    tuple(sorted((pair for pair in BY_RATE if ROWS[pair[0]]["corpus"] == corpus), key=lambda pair: aim(pair[0])))
-    for corpus in dict.fromkeys(ROWS[pair[0]]["corpus"] for pair in BY_RATE)
+    tuple(sorted((pair for pair in BY_RATE if ROWS[pair[0]].corpus == corpus), key=lambda pair: aim(pair[0])))
+    for corpus in dict.fromkeys(ROWS[pair[0]].corpus for pair in BY_RATE)
 ]
 AUTOENCODERS = [
     (name, chain)
     for name, row in ROWS.items()
     for chain in BY_CORPUS
-    if row["objective"] == "Autoencoder" and row["corpus"] == ROWS[chain[0][0]]["corpus"]
+    if row.flags["objective"] == "Autoencoder" and row.corpus == ROWS[chain[0][0]].corpus
 ]
-DBPEDIA = tuple(pair for pair in PAIRS if ROWS[pair[0]]["corpus"] == "dbpedia")
+DBPEDIA = tuple(pair for pair in PAIRS if ROWS[pair[0]].corpus == "dbpedia")

@@ -4,7 +4,7 @@ Knows nothing of claims.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,20 +42,26 @@ class Measured:
     Attributes:
         sheets: by row, one for each seed, in the order of the seeds.
         runs: the folder of the runs; None where only the sheets are there, which leaves out tests over sentences.
+        planned: the names of the rows that are meant to be measured; None for any.
     """
 
     sheets: Mapping[str, Sequence[dict[str, Any]]]
     runs: Path | None = None
+    planned: frozenset[str] | None = None
 
     @staticmethod
-    def read(out: Path) -> "Measured":
+    def read(out: Path, planned: Iterable[str] | None = None) -> "Measured":
         """Whatever the folder of a reproduction holds."""
         found: dict[str, list[dict[str, Any]]] = {}
         for path in sorted((out / "rows").glob("*.json")):
             sheet = json.loads(path.read_text(encoding="utf-8"))
             found.setdefault(sheet["row"], []).append(sheet)
         ordered = {row: sorted(sheets, key=lambda sheet: sheet["seed"]) for row, sheets in found.items()}
-        return Measured(ordered, out / "runs")
+        return Measured(ordered, out / "runs", None if planned is None else frozenset(planned))
+
+    def plans(self, row: str) -> bool:
+        """Whether a row is meant to be measured at this scale."""
+        return self.planned is None or row in self.planned
 
     def values(self, row: str, key: str) -> list[float]:
         """A figure of a row, one value for each seed that has it."""

@@ -32,7 +32,7 @@ def more(first: str, second: str, key: str, digits: int = 2) -> Part:
     @_refusing
     def part(measured: Measured) -> Finding:
         if not (measured.values(first, key) and measured.values(second, key)):
-            return Finding(f"{key} of {first} and {second}: not measured", "not measured")
+            return _missing(measured, f"{key} of {first} and {second}", first, second)
         numbers = f"{key}: {_both(measured, first, second, key, digits)}"
         return _tested(numbers, measured.compare(first, second, key))
 
@@ -54,7 +54,7 @@ def alike(first: str, second: str, key: str, share: float, digits: int = 2) -> P
     def part(measured: Measured) -> Finding:
         values = measured.values(first, key), measured.values(second, key)
         if not all(values):
-            return Finding(f"{key} of {first} and {second}: not measured", "not measured")
+            return _missing(measured, f"{key} of {first} and {second}", first, second)
         bound = share * max(abs(spread(side)[0]) for side in values)
         numbers = f"{key}: {_both(measured, first, second, key, digits)}; alike means within ±{bound:.{digits}f}"
         comparison = measured.compare(first, second, key)
@@ -78,7 +78,7 @@ def within(row: str, key: str, low: float, high: float, digits: int = 2) -> Part
     def part(measured: Measured) -> Finding:
         values = measured.values(row, key)
         if not values:
-            return Finding(f"{key} of {row}: not measured", "not measured")
+            return _missing(measured, f"{key} of {row}", row)
         inside = all(low <= value <= high for value in values)
         said = f"{key}: {row} {measured.said(row, key, digits)}; every seed within [{low:g}, {high:g}]: {_yes(inside)}"
         return Finding(said, _threshold(inside))
@@ -93,7 +93,7 @@ def carries(row: str, least: float) -> Part:
         key = "mutual_information"
         values, caps = measured.values(row, key), measured.values(row, f"{key}_cap")
         if not values:
-            return Finding(f"{key} of {row}: not measured", "not measured")
+            return _missing(measured, f"{key} of {row}", row)
         aims = [min(least, 0.95 * cap) for cap in caps]
         enough = all(value >= aim for value, aim in zip(values, aims, strict=True))
         said = f"{key}: {row} {measured.said(row, key)}, its estimator's cap {min(caps):.2f}"
@@ -108,7 +108,7 @@ def below(row: str, key: str, other: str, digits: int = 2) -> Part:
     def part(measured: Measured) -> Finding:
         pairs = list(zip(measured.values(row, key), measured.values(row, other), strict=False))
         if not pairs:
-            return Finding(f"{key} of {row}: not measured", "not measured")
+            return _missing(measured, f"{key} of {row}", row)
         numbers = f"{row}: {_one(measured, row, key, digits)}, {_one(measured, row, other, digits)}"
         comparison = compare_seeds(*(np.array(side) for side in zip(*pairs, strict=True)))
         if comparison is None:
@@ -125,7 +125,7 @@ def larger_gap(first: str, second: str, few: str, many: str) -> Part:
     def part(measured: Measured) -> Finding:
         sides = [(measured.values(row, few), measured.values(row, many)) for row in (first, second)]
         if not all(values for side in sides for values in side):
-            return Finding(f"{few} of {first} and {second}: not measured", "not measured")
+            return _missing(measured, f"{few} of {first} and {second}", first, second)
         gaps = [spread(sides[0][i])[0] - spread(sides[1][i])[0] for i in (0, 1)]
         numbers = f"{first} leads {second} by {gaps[0]:.3f} in {few} and by {gaps[1]:.3f} in {many}"
         measured.need_one_corpus(first, second)
@@ -149,7 +149,7 @@ def _at_the_end(row: str, key: str, slack: float, rising: bool) -> Part:
         curves = [[p[key] for p in curve if p[key] is not None] for curve in measured.curves(row)]
         drops = [max(curve) - curve[-1] for curve in curves if curve]
         if not drops:
-            return Finding(f"{key} of {row} over training: not measured", "not measured")
+            return _missing(measured, f"{key} of {row} over training", row)
         kept = all(drop <= slack for drop in drops)
         text = ", ".join(f"{drop:.2f}" for drop in drops)
         said = f"{key} of {row} at the end, below its highest: {text} (more than {slack:g} counts as falling; no test)"
@@ -164,7 +164,7 @@ def ordered(rows: Sequence[str], key: str, falling: bool = False, digits: int = 
     def part(measured: Measured) -> Finding:
         known = [row for row in rows if measured.values(row, key)]
         if len(known) < 2:
-            return Finding(f"{key} over {', '.join(rows)}: fewer than two measured", "not measured")
+            return _missing(measured, f"{key} from each to the next of {', '.join(rows)}", *rows)
         steps = [(less if falling else more)(b, a, key)(measured).verdict for a, b in pairwise(known)]
         text = ", ".join(f"{row} {spread(measured.values(row, key))[0]:.{digits}f}" for row in known)
         way, count = "falls" if falling else "rises", len(steps)
@@ -183,7 +183,7 @@ def all_or_none(rows: Sequence[str], wanted: bool = True) -> Part:
         key = "active_units"
         known = [row for row in rows if measured.values(row, key)]
         if not known:
-            return Finding(f"{key} of {', '.join(rows)}: not measured", "not measured")
+            return _missing(measured, f"{key} of {', '.join(rows)}", *rows)
         found: list[Verdict] = []
         for row in known:
             whole = [
@@ -202,8 +202,8 @@ def some(*parts: Part) -> Part:
 
     def part(measured: Measured) -> Finding:
         findings = [one(measured) for one in parts]
-        known = [finding for finding in findings if finding.verdict != "not measured"] or findings[:1]
-        order: tuple[Verdict, ...] = ("held", "met", "open", "not met", "failed", "not measured")
+        order: tuple[Verdict, ...] = ("held", "met", "open", "not met", "failed", "not measured", "not planned")
+        known = [finding for finding in findings if finding.verdict in order[:5]] or findings[:1]
         verdict = min((finding.verdict for finding in known), key=order.index)
         return Finding(" or ".join(finding.said for finding in known), verdict)
 
@@ -218,6 +218,12 @@ def shown(test: str) -> Part:
 def left_out(why: str) -> Part:
     """What was not measured at all, and why."""
     return lambda measured: Finding(f"not measured: {why}", "not measured")
+
+
+def _missing(measured: Measured, what: str, *rows: str) -> Finding:
+    """What is not there: not measured yet, or of a row that is not planned at this scale at all."""
+    planned = all(measured.plans(row) for row in rows)
+    return Finding(f"{what}: not measured", "not measured" if planned else "not planned")
 
 
 def _tested(numbers: str, comparison: Comparison | None, wanted: int = 1) -> Finding:
