@@ -226,7 +226,7 @@ def test_a_reader_is_told_of_one_missing_part_and_how_many_more_there_are() -> N
     (decision,) = decide([Claim("n", "w", "t", "p", parts)], measured(a=[2.0], b=[1.0]))
     assert len(decision.findings) == 4
     assert [finding.verdict for finding in decision.told] == ["open", "not measured"]
-    assert decision.told[1].said == "score of a and x: not measured; and 2 more parts"
+    assert decision.told[1].said == "score of a and x: not measured; and 2 more"
 
 
 def test_the_recipes_rows_join_the_claims_on_their_like() -> None:

@@ -184,7 +184,7 @@ def test_claims_speak_of_rows_that_exist(paper: str, claims: tuple) -> None:
     for decision in decide(claims, Measured({})):
         assert decision.verdict in ("not measured", "shown")
         for finding in decision.findings if decision.verdict == "not measured" else ():
-            assert any(row in finding.said for row in rows), finding.said
+            assert finding.said.startswith("no row: ") or any(row in finding.said for row in rows), finding.said
 
 
 def test_a_users_own_measure_is_found_by_its_name() -> None:

@@ -70,7 +70,7 @@ class Decision:
         known = [finding for finding in self.findings if finding.verdict != "not measured"]
         missing = [finding for finding in self.findings if finding.verdict == "not measured"]
         if len(missing) > 1:
-            missing = [Finding(f"{missing[0].said}; and {len(missing) - 1} more parts", "not measured")]
+            missing = [Finding(f"{missing[0].said}; and {len(missing) - 1} more", "not measured")]
         return (*known, *missing)
 
 

@@ -205,7 +205,7 @@ def some(*parts: Part) -> Part:
         order: tuple[Verdict, ...] = ("held", "met", "open", "not met", "failed", "not measured", "not planned")
         known = [finding for finding in findings if finding.verdict in order[:5]] or findings[:1]
         verdict = min((finding.verdict for finding in known), key=order.index)
-        return Finding(" or ".join(finding.said for finding in known), verdict)
+        return Finding("; or ".join(finding.said for finding in known), verdict)
 
     return part
 
@@ -217,7 +217,7 @@ def shown(test: str) -> Part:
 
 def left_out(why: str) -> Part:
     """What was not measured at all, and why."""
-    return lambda measured: Finding(f"not measured: {why}", "not measured")
+    return lambda measured: Finding(why, "not measured")
 
 
 def _missing(measured: Measured, what: str, *rows: str) -> Finding:
