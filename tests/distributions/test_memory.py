@@ -1,15 +1,24 @@
 """A batch that does not fit is refused with the length that would."""
 
 import re
+import resource
+from pathlib import Path
 
 import pytest
 import torch
 
-from undersong.distributions import memory, structured
-from undersong.distributions.dependency import Dependency
-from undersong.distributions.structured import Structured
-from undersong.distributions.tree import Tree
-from undersong.distributions.valence import Valence
+from undersong.distributions import (
+    Assignment,
+    Chain,
+    Dependency,
+    FactorialChain,
+    SemiMarkov,
+    Structured,
+    Tree,
+    Valence,
+    memory,
+    structured,
+)
 from undersong.errors import UserError
 
 
@@ -33,6 +42,16 @@ def test_small_ones_do_not_ask_the_system(monkeypatch):
     memory.check_length(10, 4, lambda words: 1e6 * words, torch.device("cpu"))
 
 
+def test_a_limit_on_the_process_is_a_limit_on_sentences():
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 2**28, limits[1]))
+    try:
+        assert 0 < memory.available(torch.device("cpu")) <= 2**28
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
 def test_what_the_system_has_is_a_sensible_number():
     assert 2**20 < memory.available(torch.device("cpu")) <= 2**62
 
@@ -42,7 +61,14 @@ def some(words: int = 6) -> list[Structured]:
     lengths = torch.tensor([words, 2, 4])
     rules = torch.randn(2), torch.randn(2, 5, 5)
     emission = torch.randn(3, words, 3)
+    between = torch.randn(3, words - 1, 3, 3)
     return [
+        Assignment(emission[:, 0]),
+        Chain(torch.randn(3), between[0, 0], emission, lengths),
+        Chain(torch.randn(3, 3), between, emission, lengths),
+        SemiMarkov(torch.randn(3), between[0, 0], torch.randn(3, words, 2, 3), lengths),
+        SemiMarkov(torch.randn(3, 3), between[:, 0], torch.randn(3, words, 2, 3), lengths),
+        FactorialChain(torch.randn(2, 2), torch.randn(2, 2, 2), torch.randn(3, words, 4), lengths),
         Tree(*rules, emission, lengths),
         Tree(torch.randn(3, 2), torch.randn(3, 2, 5, 5), emission, lengths),
         Dependency(torch.randn(3, words + 1, words + 1), lengths),
@@ -51,23 +77,43 @@ def some(words: int = 6) -> list[Structured]:
 
 
 def test_sentences_taken_apart_have_the_same_best_structures(monkeypatch):
+    together, trace = [], Structured._trace
+
+    def traced(q, semiring):
+        together.append(len(q.lengths))
+        return trace(q, semiring)
+
+    monkeypatch.setattr(Structured, "_trace", traced)
     for q in some():
         mode, (z, score) = q.mode, q.top_k(3)
+        assert together == [3, 3]
         monkeypatch.setattr(structured, "AT_ONCE", 1)
         assert torch.equal(q.mode, mode)
         again = q.top_k(3)
         assert torch.equal(again[0], z)
         torch.testing.assert_close(again[1], score)
-        drawn = q.sample((4,))
+        drawn = q.sample((4,))  # with a part for each draw of each sentence, where it is traced at all
         assert drawn.shape == (4, *mode.shape)
         assert bool((q.log_prob(drawn) > -torch.inf).all())
-        monkeypatch.undo()
+        assert together[2:] == [1] * len(together[2:])
+        together.clear()
+        monkeypatch.setattr(structured, "AT_ONCE", 2**29)
 
 
-@pytest.mark.parametrize("use", [lambda q: q.mode, lambda q: q.best, lambda q: q.top_k(2), lambda q: q.sample((3,))])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda q: q.mode,
+        lambda q: q.best,
+        lambda q: q.top_k(2),
+        lambda q: q.sample((3,)),
+        lambda q: q.marginals,
+        lambda q: q.log_partition,
+    ],
+)
 def test_what_does_not_fit_is_refused_whatever_is_asked(monkeypatch, use):
     monkeypatch.setattr(memory, "SMALL", 0)
-    monkeypatch.setattr(memory, "available", lambda device: 1000)
+    monkeypatch.setattr(memory, "available", lambda device: 10)
     for q in some():
         with pytest.raises(UserError, match="GB of memory"):
             use(q)

@@ -37,6 +37,13 @@ def trees_of(model, words):
     return [(heads, told(*lists, words, heads)) for heads in projective_trees(len(words))]
 
 
+def test_a_sentence_too_long_is_refused_before_anything_is_allocated():
+    for model in (DMV(20), NeuralDMV(20)):
+        for use in (model.log_marginal, model.prior, lambda x, model=model: model.posterior(x, given=True)):
+            with pytest.raises(UserError, match=r"1 sentences of up to 400000 words needs .* more than \d+ words"):
+                use(Batch.of([[5] * 400_000]))
+
+
 def test_the_oracle_knows_how_many_trees_there_are():
     """1, 2, 7, 30: binomial(3n - 2, n - 1) / n ... of n words, counted by hand for the first three."""
     assert [len(projective_trees(n)) for n in (1, 2, 3, 4)] == [1, 2, 7, 30]

@@ -30,6 +30,10 @@ class Assignment(Structured):
         """The sum over the K choices: [..., B]."""
         return semiring.sum(semiring.lift(self.potentials[0]), -1)
 
+    def traced_bytes(self, words: int, kept: int) -> float:
+        """Eight bytes a choice."""
+        return 8.0 * kept * self.potentials[0].shape[1]
+
     def score(self, z: Tensor) -> Tensor:
         """s_z for z [..., B]: the same shape."""
         (scores,) = self.potentials

@@ -60,12 +60,21 @@ class Chain(Structured):
 
     def _messages(self, semiring: Semiring) -> list[Tensor]:
         """All up to each word, by its state [..., B, K]; after a sentence's end, all of it."""
-        initial, _, emission, _ = self.potentials
-        alpha = [semiring.lift(initial + emission[:, 0])]
-        for t in range(1, emission.shape[1]):
-            step = semiring.product(alpha[-1], self.between(t - 1)) + emission[:, t]
+        initial, transition, emission, _ = self.potentials
+        first, *words = emission.unbind(1)
+        tables = transition.unbind(1)
+        between = tables * len(words) if len(tables) == 1 else tables
+        alpha = [semiring.lift(initial + first)]
+        for t, (word, table) in enumerate(zip(words, between, strict=True), 1):
+            step = semiring.product(alpha[-1], table) + word
             alpha.append(torch.where((t < self.lengths)[:, None], step, alpha[-1]))
         return alpha
+
+    def traced_bytes(self, words: int, kept: int) -> float:
+        return kept * words * (8.0 * self.states**2 + 64.0 * self.states)
+
+    def kernel_bytes(self, words: int) -> float:
+        return 48.0 * len(self.lengths) * words * self.states
 
     def score(self, z: Tensor) -> Tensor:
         initial, _, emission, final = self.potentials
@@ -86,6 +95,7 @@ class Chain(Structured):
 
     def _sample(self, n: int) -> Tensor:
         """From the end: the last state, and each one before it."""
+        self._ask(lambda words: 8.0 * len(self.lengths) * (words * (3 * self.states + n) + 6 * n * self.states))
         wide = self.wide
         alpha, final = wide._messages(LOG), wide.potentials[3]
         z = self.lengths.new_zeros(n, *self.batch_shape, *self.event_shape)

@@ -5,16 +5,13 @@
 Words are 1..T, 0 is the root. Knows nothing of words or of where the scores come from.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from undersong.distributions.log_heads import LogHeads
-from undersong.distributions.memory import check_length
-from undersong.distributions.moments import by_marginals, differentiable
+from undersong.distributions.log_heads import LogHeads, kernel_bytes
+from undersong.distributions.scaled_heads import ByArc
 from undersong.distributions.semirings import LOG, Semiring
-from undersong.distributions.split_heads import inside, is_projective
+from undersong.distributions.split_heads import inside, is_projective, traced_bytes
 from undersong.distributions.structured import Parts, Structured
 
 
@@ -37,6 +34,8 @@ class Dependency(Structured):
     [7, 12]
     """
 
+    marginals_first = True
+
     def __init__(self, arcs: Tensor, lengths: Tensor, multiroot: bool = False):
         self.multiroot = multiroot
         super().__init__((arcs,), lengths, (arcs.shape[-1] - 1,))
@@ -53,34 +52,21 @@ class Dependency(Structured):
         return inside(semiring, first, later, first.new_zeros(*first.shape[:2], 2, 2), self.lengths)
 
     def _log_partition(self) -> Tensor:
-        check_length(self.event_shape[0], len(self.lengths), self._bytes, self.lengths.device)
         (arcs,) = self.potentials
         if self.multiroot:  # the root is the first position, and the head of all
             root = torch.full_like(arcs[:, 0], -torch.inf)
             root[:, 0] = 0.0
-            found = LogHeads.apply(root, arcs, None, None, self.lengths + 1)
+            value, sound = LogHeads.apply(root, arcs, None, None, self.lengths + 1)
         else:
             root, words = arcs[:, :, 1:].split([1, arcs.shape[1] - 1], 1)
-            found = LogHeads.apply(root[:, 0], words, None, None, self.lengths)
-        return self._settle(*found)
+            value, sound = LogHeads.apply(root[:, 0], words, None, None, self.lengths)
+        return self._settle(value, sound, lambda rest: rest.inside(LOG)).to(arcs.dtype)
 
-    def _settle(self, value: Tensor, sound: Tensor) -> Tensor:
-        """log Z [B], with what is not sound computed again in log space."""
-        (arcs,) = self.potentials
-        if not sound.all():
-            rest = (~sound).nonzero()[:, 0]
-            value = value.index_copy(0, rest, self.replace([arcs[rest].double()], self.lengths[rest]).inside(LOG))
-        return value.to(arcs.dtype)
-
-    def _bytes(self, words: int) -> float:
-        """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
-        return len(self.lengths) * words**2 * 8.0 * 20
+    def kernel_bytes(self, words: int) -> float:
+        return kernel_bytes(len(self.lengths), words, ByArc.planes)
 
     def traced_bytes(self, words: int, kept: int) -> float:
-        return kept * (5.0 * words**3 + 64.0 * words**2)
-
-    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
+        return traced_bytes(words, kept)
 
     def score(self, z: Tensor) -> Tensor:
         (arcs,) = self.potentials

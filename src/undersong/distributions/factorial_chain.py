@@ -70,6 +70,14 @@ class FactorialChain(Structured):
             alpha = torch.where((t < self.lengths)[:, None], step + emission[:, t], alpha)
         return semiring.sum(alpha, -1)
 
+    def traced_bytes(self, words: int, kept: int) -> float:
+        joint = self.states**self.chains
+        return kept * words * joint * (8.0 * self.chains * self.states + 64.0)
+
+    def kernel_bytes(self, words: int) -> float:
+        joint = self.states**self.chains
+        return 48.0 * len(self.lengths) * words * joint if joint <= FLAT else super().kernel_bytes(words)
+
     def _log_partition(self) -> Tensor:
         return self.flat().log_partition if self.states**self.chains <= FLAT else super()._log_partition()
 

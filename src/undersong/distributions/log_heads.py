@@ -37,6 +37,11 @@ def _to_arcs(both: Tensor) -> Tensor:
     return (both[0].transpose(0, 1) + both[1]).permute(2, 0, 1)
 
 
+def kernel_bytes(sentences: int, words: int, planes: int) -> float:
+    """What log Z and its gradient need: charts of so many planes, their derivatives, scores and temporaries."""
+    return 8.0 * sentences * words**2 * (4 * planes + 4)
+
+
 class LogHeads(torch.autograd.Function):
     """log Z float64 [B] and whether it is sound [B]; gradients are zero where it is not. First order only.
 

@@ -47,18 +47,40 @@ def check_length(words: int, sentences: int, needed: Callable[[int], float], dev
 
 
 def available(device: torch.device) -> int:
-    """Bytes free on ``device``; on a CPU those the system would give without swapping, unlimited if it does not say."""
+    """Bytes free on ``device``.
+
+    On a CPU those that the system would give without swapping, within the limits on the process and on its group;
+    unlimited if it does not say.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = 2**62
+    return min([2**62, *(free for ask in (_system, _group, _process) for free in _answer(ask))])
+
+
+def _answer(ask: Callable[[], int]) -> list[int]:
+    """What a system says that has such a thing to say."""
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable"):
-                free = int(line.split()[1]) * 1024
-        group = Path("/sys/fs/cgroup")
-        limit = (group / "memory.max").read_text().strip()
-        if limit != "max":
-            free = min(free, int(limit) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass
-    return free
+        return [ask()]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def _system() -> int:
+    return _lines("/proc/meminfo")["MemAvailable"] * 1024
+
+
+def _group() -> int:
+    group = Path("/sys/fs/cgroup")
+    return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
+
+
+def _process() -> int:
+    """What ``ulimit -v`` leaves."""
+    (limit,) = (line for line in Path("/proc/self/limits").read_text().splitlines() if "address space" in line)
+    return int(limit.split()[3]) - _lines("/proc/self/status")["VmSize"] * 1024
+
+
+def _lines(path: str) -> dict[str, int]:
+    """The lines ``name: number kB`` of a file."""
+    pairs = (line.split() for line in Path(path).read_text().splitlines())
+    return {pair[0].rstrip(":"): int(pair[1]) for pair in pairs if pair[2:] == ["kB"]}

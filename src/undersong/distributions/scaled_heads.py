@@ -9,7 +9,7 @@ Knows nothing of roots, lengths or logarithms: who calls scales the scores, and 
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -50,8 +50,9 @@ class Heads(ABC):
 
     chart: Tensor
     up: Tensor
-    done: tuple[int, int]
-    checked: int  # planes, from the first, in which a small value means an underflow
+    planes: ClassVar[int]
+    done: ClassVar[tuple[int, int]]
+    checked: ClassVar[int]  # planes, from the first, in which a small value means an underflow
 
     @abstractmethod
     def inside(self, least: float) -> None:
@@ -81,12 +82,13 @@ class _ArcViews(NamedTuple):
 class ByArc(Heads):
     """Scores of arcs alone; weights e^arc [2, n, n, B]: [0, i, j] of arc j -> i and [1, i, j] of arc i -> j, i < j."""
 
-    LEFT, LEFT_ARC, RIGHT_ARC, RIGHT = range(4)
+    planes = 4
+    LEFT, LEFT_ARC, RIGHT_ARC, RIGHT = range(planes)
     done, checked = (LEFT, RIGHT), 4
 
     def __init__(self, arcs: Tensor):
         self.arcs = arcs
-        self.chart, self.up = _charts(4, arcs)
+        self.chart, self.up = _charts(self.planes, arcs)
         self.views = self._views(*arcs.shape[2:], 0)
 
     @staticmethod
@@ -119,7 +121,7 @@ class ByArc(Heads):
 
     def outside(self) -> None:
         at, weights = self.chart.as_strided, self.arcs.as_strided
-        for v, up in zip(reversed(self.views), reversed(self._views(*self.arcs.shape[2:], 4)), strict=True):
+        for v, up in zip(reversed(self.views), reversed(self._views(*self.arcs.shape[2:], self.planes)), strict=True):
             done = at(*up.done)[:, None]
             at(*up.left).addcmul_(done, at(*v.right))
             at(*up.right).addcmul_(done, at(*v.left))
@@ -153,12 +155,13 @@ class ByValence(Heads):
     ``LEFT_MORE`` and ``RIGHT_MORE`` hold what a later arc is multiplied with.
     """
 
-    LEFT_OPEN, LEFT, LEFT_ARC, RIGHT, RIGHT_OPEN, RIGHT_ARC, LEFT_MORE, RIGHT_MORE = range(8)
+    planes = 8
+    LEFT_OPEN, LEFT, LEFT_ARC, RIGHT, RIGHT_OPEN, RIGHT_ARC, LEFT_MORE, RIGHT_MORE = range(planes)
     done, checked = (LEFT, RIGHT), 6
 
     def __init__(self, first: Tensor, later: Tensor, stop: Tensor):
         self.first, self.later, self.stop = first, later, stop
-        self.chart, self.up = _charts(8, first)
+        self.chart, self.up = _charts(self.planes, first)
         self.views = self._views(*first.shape[2:], 0)
 
     @staticmethod
@@ -209,7 +212,7 @@ class ByValence(Heads):
 
     def outside(self) -> None:
         at, first, later = self.chart.as_strided, self.first.as_strided, self.later.as_strided
-        for v, up in zip(reversed(self.views), reversed(self._views(*self.first.shape[2:], 8)), strict=True):
+        for v, up in zip(reversed(self.views), reversed(self._views(*self.first.shape[2:], self.planes)), strict=True):
             done = at(*up.opened).addcmul_(at(*up.done), self.stop.as_strided(*v.stop))[:, None]
             at(*up.left).addcmul_(done, at(*v.right))
             at(*up.right).addcmul_(done, at(*v.left))

@@ -52,30 +52,40 @@ class SemiMarkov(Structured):
     def _messages(self, semiring: Semiring) -> tuple[list[Tensor], list[Tensor]]:
         """``before`` words 0, 1, ... and ``after`` 1, 2, ... words, [..., B, K] each."""
         initial, between, segment, _ = self.potentials
-        sentences, steps, _, states = segment.shape
-        before, after = [semiring.lift(initial.expand(sentences, states))], []
-        for end in range(1, steps + 1):
-            after.append(semiring.sum(self._ending(before, end), -2))
-            if end < steps:
+        sentences, _, _, states = segment.shape
+        before, after = [semiring.lift(initial.expand(sentences, states))], list[Tensor]()
+        for ending in self._by_end():
+            if after:
                 before.append(semiring.product(after[-1], between))
+            after.append(semiring.sum(_joined(before, ending), -2))
         return before, after
 
-    def _ending(self, before: list[Tensor], end: int) -> Tensor:
-        """All up to a segment that ends after ``end`` words, by its length and state [..., B, L or less, K]."""
+    def _by_end(self) -> tuple[Tensor, ...]:
+        """Scores of the segments that end after 1, 2, ... words, by their length [B, L or less, K] each."""
         segment = self.potentials[2]
-        size = torch.arange(min(segment.shape[2], end), device=segment.device)
-        return torch.stack([before[end - 1 - s] for s in range(len(size))], -2) + segment[:, end - 1 - size, size]
+        steps, longest = segment.shape[1:3]
+        last, size = (torch.arange(n, device=segment.device) for n in (steps, longest))
+        ending = segment[:, (last[:, None] - size).clamp(min=0), size]  # [B, T, L, K]
+        return tuple(each[:, : t + 1] for t, each in enumerate(ending.unbind(1)))
+
+    def traced_bytes(self, words: int, kept: int) -> float:
+        longest, states = self.potentials[2].shape[2:]
+        return kept * words * (8.0 * states**2 + 32.0 * longest * states + 64.0 * states)
 
     def _sample(self, n: int) -> Tensor:
         """From the end: the last state, the length of its segment, the state before, and so on."""
-        wide, longest = self.wide, self.potentials[2].shape[2]
+        longest, states = self.potentials[2].shape[2:]
+        each = 3 * longest * states  # a word's segments
+        self._ask(lambda words: 8.0 * len(self.lengths) * (words * (each + 4 * states + n) + n * (each + 6 * states)))
+        wide = self.wide
         before, after = wide._messages(LOG)
+        endings = wide._by_end()
         reached, backwards = torch.stack(after, 1), wide.potentials[1].mT  # [B, T, K], [1 or B, K to, K from]
         end = self.lengths.expand(n, -1)
         state = sample_index((self.pick(reached, self.lengths - 1) + wide.potentials[3]).expand(n, -1, -1), -1)[..., 0]
         z = end.new_full((n, *self.batch_shape, *self.event_shape), -1)
         for now in reversed(range(1, int(self.lengths.max()) + 1)):
-            here = self.pick(wide._ending(before, now).transpose(1, 2), state)  # [n, B, L or less]
+            here = self.pick(_joined(before[:now], endings[now - 1]).transpose(1, 2), state)  # [n, B, L or less]
             size = sample_index(here, -1)
             start = now - 1 - size  # [n, B, 1]
             ends = (end == now)[..., None]
@@ -107,3 +117,13 @@ class SemiMarkov(Structured):
         assert segment is not None
         marked, z = segment.transpose(2, 3).flatten(2).max(-1)  # [B, T], over states * L + sizes
         return torch.where(marked > 0, z, -1)
+
+
+def _joined(before: list[Tensor], ending: Tensor) -> Tensor:
+    """All up to segments that end at one place, by their length and state [..., B, L or less, K].
+
+    Args:
+        before: all before each word up to that place, [..., B, K] each.
+        ending: scores of the segments [B, L or less, K].
+    """
+    return torch.stack(before[: -ending.shape[1] - 1 : -1], -2) + ending

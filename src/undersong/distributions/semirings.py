@@ -18,7 +18,13 @@ from torch import Tensor
 
 
 class Semiring(ABC):
-    """How values are joined. ``lift`` makes the first values; ``value + potential`` is always allowed."""
+    """How values are joined. ``lift`` makes the first values; ``value + potential`` is always allowed.
+
+    Attributes:
+        kept: about how many numbers a gradient needs of each alternative that was summed over.
+    """
+
+    kept = 1
 
     def lift(self, potential: Tensor) -> Tensor:
         """A potential as a value."""
@@ -39,6 +45,8 @@ class Semiring(ABC):
 
 class Log(Semiring):
     """All structures: log sum exp."""
+
+    kept = 2
 
     def sum(self, value: Tensor, dim: int) -> Tensor:
         return log_sum_exp(value, dim)
@@ -65,7 +73,7 @@ class KMax(Semiring):
     """The ``k`` best structures, best first; -inf where there are fewer."""
 
     def __init__(self, k: int):
-        self.k = k
+        self.k, self.kept = k, 2 * k
 
     def lift(self, potential: Tensor) -> Tensor:
         nothing = torch.full_like(potential, -torch.inf).expand(self.k - 1, *potential.shape)
@@ -83,6 +91,8 @@ class Sampling(Semiring):
 
     Where no part of a structure is used twice, the gradient of the whole is the indicator of an exact sample.
     """
+
+    kept = 2
 
     def sum(self, value: Tensor, dim: int) -> Tensor:
         return _Draw.apply(value, dim)

@@ -9,15 +9,15 @@ Knows nothing of what the structures are.
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.distributions import Distribution, register_kl
 
 from undersong.distributions.memory import check_length
+from undersong.distributions.moments import by_derivative, by_marginals, differentiable
 from undersong.distributions.semirings import LOG, MAX, SAMPLING, KMax, Semiring
 
 Parts = tuple[Tensor | None, ...]
@@ -33,7 +33,8 @@ class Structured(Distribution, ABC):
       where all sentences share it, and ``lengths`` [B];
     - ``inside(semiring)``: the recursion over ``self.potentials`` in plain differentiable operations;
     - ``score(z)``, and ``structure(parts)``: what z has these parts;
-    - if you like, ``_log_partition``, with a faster kernel than ``inside(LOG)``, and ``_sample``.
+    - ``traced_bytes``: what that needs, so that what does not fit is refused before anything is allocated;
+    - if you like, ``_log_partition``, with a faster kernel than ``inside(LOG)``, its ``kernel_bytes``, and ``_sample``.
 
     You get, all in nats: ``log_partition``, ``marginals``, ``best``, ``mode``, ``top_k``, ``sample``, ``log_prob``,
     ``expectation``, ``entropy``, and KL by ``torch.distributions.kl_divergence``. All of it but kernels of your own is
@@ -49,6 +50,7 @@ class Structured(Distribution, ABC):
     """
 
     arg_constraints = {}  # noqa: RUF012 (torch's own protocol)
+    marginals_first: ClassVar[bool] = False  # a kernel gives them, and with them expectations no one differentiates
 
     def __init__(self, potentials: Sequence[Tensor], lengths: Tensor, event_shape: Sequence[int]):
         self.potentials = tuple(potentials)
@@ -71,8 +73,33 @@ class Structured(Distribution, ABC):
             parts: aligned with ``potentials``; None for what sentences share, which says nothing of any one.
         """
 
+    @abstractmethod
+    def traced_bytes(self, words: int, kept: int) -> float:
+        """What the plain recursion and its gradient need for one sentence of so many words, roughly.
+
+        Args:
+            words: of the sentence.
+            kept: the semiring's.
+        """
+
+    def kernel_bytes(self, words: int) -> float:
+        """What ``_log_partition`` and its gradient need for B sentences of so many words, roughly."""
+        return len(self.lengths) * self.traced_bytes(words, LOG.kept)
+
+    def _ask(self, needed: Callable[[int], float]) -> None:
+        """Raises UserError where ``needed(words)`` bytes are not free, and says how many words would do."""
+        words = self.event_shape[0] if self.event_shape else 1
+        check_length(words, len(self.lengths), needed, self.lengths.device)
+
     def _log_partition(self) -> Tensor:
         return self.wide.inside(LOG).to(self.potentials[0].dtype)
+
+    def _settle(self, value: Tensor, sound: Tensor, again: Callable[[Self], Tensor]) -> Tensor:
+        """A kernel's log Z float64 [B], with that of the sentences it is not ``sound`` for [B] found by ``again``."""
+        if not sound.all():
+            rest = (~sound).nonzero()[:, 0]
+            value = value.index_copy(0, rest, again(self.only(rest).wide))
+        return value
 
     @property
     def wide(self) -> Self:
@@ -84,6 +111,7 @@ class Structured(Distribution, ABC):
         """log Z [B]. Its gradient with respect to a potential is the part's probability, or expected count."""
         known: Tensor | None = self.__dict__.get("_known")
         if known is None or (torch.is_grad_enabled() and self._learning and not known.requires_grad):
+            self._ask(self.kernel_bytes)
             known = self.__dict__["_known"] = self._log_partition()
         return known
 
@@ -100,6 +128,11 @@ class Structured(Distribution, ABC):
             other.lengths, other._batch_shape = lengths, lengths.shape
         return other
 
+    def only(self, rows: Tensor) -> Self:
+        """The distributions of some sentences; what all share stays shared."""
+        sentences = len(self.lengths)
+        return self.replace([p[rows] if p.shape[0] == sentences else p for p in self.potentials], self.lengths[rows])
+
     @property
     def marginals(self) -> tuple[Tensor, ...]:
         """Probabilities of parts, aligned with ``potentials``; of those that sentences share, expected counts.
@@ -108,30 +141,17 @@ class Structured(Distribution, ABC):
         """
         graph = torch.is_grad_enabled() and self._learning
         leaves = [p if graph and p.requires_grad else p.detach().requires_grad_() for p in self.potentials]
+        self._ask(self.kernel_bytes)
         with torch.enable_grad():
             total = self.replace(leaves)._log_partition()
             if not self._learning:
                 self.__dict__.setdefault("_known", total.detach())
             return torch.autograd.grad(total.sum(), leaves, create_graph=graph, materialize_grads=True)
 
-    def traced_bytes(self, words: int, kept: int) -> float:
-        """What the plain recursion and its gradient need for one sentence of so many words, roughly; 0: little.
-
-        Args:
-            words: of the sentence.
-            kept: alternatives that each value keeps.
-        """
-        return 0.0
-
-    def _ask(self, sentences: int, kept: int = 1) -> None:
-        """Raises UserError where the plain recursion over so many sentences does not fit in memory."""
-        words = self.event_shape[0] if self.event_shape else 1
-        check_length(words, sentences, lambda w: sentences * self.traced_bytes(w, kept), self.lengths.device)
-
     @property
     def best(self) -> Tensor:
         """The score of the best structure [B]; its gradient marks that structure's parts."""
-        self._ask(len(self.lengths))
+        self._ask(lambda words: len(self.lengths) * self.traced_bytes(words, MAX.kept))
         return self.wide.inside(MAX).to(self.potentials[0].dtype)
 
     @property
@@ -151,30 +171,29 @@ class Structured(Distribution, ABC):
 
     def _sample(self, n: int) -> Tensor:
         """[n, B, *event]"""
-        sentences = len(self.lengths)
-        tiled = [
-            p.expand(n, *p.shape).flatten(0, 1) if p.shape[0] == sentences else p  # [n * B, ...]
-            for p in self.potentials
-        ]
-        z, _ = self.replace(tiled, self.lengths.repeat(n))._traced(SAMPLING)
-        return z.view(n, sentences, *self.event_shape)
+        rows, sentences = torch.arange(n * len(self.lengths), device=self.lengths.device), len(self.lengths)
+        found = [self.only(some % sentences)._trace(SAMPLING)[0][0] for some in rows.split(self._at_once(SAMPLING))]
+        return torch.cat(found).view(n, *self.batch_shape, *self.event_shape)
+
+    def _at_once(self, semiring: Semiring) -> int:
+        """Sentences whose recursions are traced together."""
+        each = self.traced_bytes(self.event_shape[0] if self.event_shape else 1, semiring.kept)
+        return max(1, int(AT_ONCE / each))
+
+    def _portions(self, semiring: Semiring) -> list[Self]:
+        """The sentences in parts that are traced together."""
+        rows, size = torch.arange(len(self.lengths), device=self.lengths.device), self._at_once(semiring)
+        return [self.only(some) for some in rows.split(size)] if size < len(rows) else [self]
 
     def _traced(self, semiring: Semiring) -> tuple[Tensor, Tensor]:
         """The structures found by gradients [k, B, *event], and the values [k, B]; as many sentences at once as fit."""
+        found = [part._trace(semiring) for part in self._portions(semiring)]
+        return torch.cat([z for z, _ in found], 1), torch.cat([value for _, value in found], 1)
+
+    def _trace(self, semiring: Semiring) -> tuple[Tensor, Tensor]:
+        """``_traced`` of all sentences at once."""
+        self._ask(lambda words: len(self.lengths) * self.traced_bytes(words, semiring.kept))
         own = [p.shape[0] == len(self.lengths) for p in self.potentials]
-        kept = 2 * semiring.k if isinstance(semiring, KMax) else 2 if semiring is SAMPLING else 1
-        each = self.traced_bytes(self.event_shape[0] if self.event_shape else 1, kept)
-        size = max(1, int(AT_ONCE / each)) if each else len(self.lengths)
-        self._ask(min(size, len(self.lengths)), kept)
-        if size < len(self.lengths):
-            rows = torch.arange(len(self.lengths), device=self.lengths.device).split(size)
-            parts = [
-                self.replace(
-                    [p[r] if mine else p for p, mine in zip(self.potentials, own, strict=True)], self.lengths[r]
-                )._traced(semiring)
-                for r in rows
-            ]
-            return torch.cat([z for z, _ in parts], 1), torch.cat([value for _, value in parts], 1)
         leaves = [p.detach().double().requires_grad_(mine) for p, mine in zip(self.potentials, own, strict=True)]
         sources = [leaf for leaf in leaves if leaf.requires_grad]
         found = []
@@ -204,19 +223,10 @@ class Structured(Distribution, ABC):
         return self._moments(values)[1].to(self.potentials[0].dtype)
 
     def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """log Z and the expectation, in double: their differences are small numbers.
-
-        The derivative of log Z along ``values``, found in one pass forward, so that it is one number a sentence even
-        where sentences share potentials.
-        """
-        shapes = [torch.broadcast_shapes(p.shape, v.shape) for p, v in zip(self.potentials, values, strict=True)]
-        with forward_ad.dual_level():
-            dual = [
-                forward_ad.make_dual(p.double().expand(s).contiguous(), v.double().expand(s).contiguous())
-                for p, v, s in zip(self.potentials, values, shapes, strict=True)
-            ]
-            total, expected = forward_ad.unpack_dual(self.replace(dual).inside(LOG))
-        return total, torch.zeros_like(total) if expected is None else expected
+        """log Z and the expectation [B], in double: their differences are small numbers."""
+        if self.marginals_first and not differentiable(self, values):
+            return by_marginals(self, values)
+        return by_derivative(self, values)
 
     def entropy(self) -> Tensor:
         """H = log Z - E[score(z)] [B]."""
@@ -238,5 +248,6 @@ def _kl(q: Structured, p: Structured) -> Tensor:
     kl = gap - total + p.replace([b for _, b in pairs]).log_partition
     if any(bool(((a > -torch.inf) & (b == -torch.inf)).any()) for a, b in pairs):
         parts = [torch.where(a > -torch.inf, (b == -torch.inf).double(), -torch.inf) for a, b in pairs]
-        kl = torch.where(q.replace(parts).best > 0, torch.inf, kl)
+        most = torch.cat([some.best for some in q.replace(parts)._portions(MAX)])
+        kl = torch.where(most > 0, torch.inf, kl)
     return torch.where(total == -torch.inf, 0.0, kl).to(q.potentials[0].dtype)

@@ -7,14 +7,10 @@ Rules are [N, S, S] for all sentences or one table a sentence; N nonterminals, P
 S = N + P. Knows nothing of words or of probabilities: a row need not sum to one.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from undersong.distributions.memory import check_length
-from undersong.distributions.moments import by_marginals, differentiable
 from undersong.distributions.scaled_tree import Charts, ScaledInside
 from undersong.distributions.semirings import LOG, Semiring
 from undersong.distributions.structured import Parts, Structured
@@ -47,6 +43,8 @@ class Tree(Structured):
     >>> round(tree.log_partition.exp().item()), tree.sample((3,)).shape  # Catalan(4) binary trees over five words
     (14, torch.Size([3, 1, 5, 5]))
     """
+
+    marginals_first = True
 
     def __init__(self, root: Tensor, binary: Tensor, emission: Tensor, lengths: Tensor, span: Tensor | None = None):
         batch, words, _ = emission.shape
@@ -100,25 +98,15 @@ class Tree(Structured):
         emission = self.potentials[2]
         if emission.shape[1] < 2:
             return self.inside(LOG)
-        check_length(emission.shape[1], len(self.lengths), self._bytes, emission.device)
-        value, sound = self._scaled()
-        if not sound.all():
-            rest = (~sound).nonzero()[:, 0]
-            again = self._only(rest)
-            precise, sound = again._scaled()
-            if not sound.all():
-                worst = (~sound).nonzero()[:, 0]
-                precise = precise.index_copy(0, worst, again._only(worst)._one_by_one())
-            value = value.index_copy(0, rest, precise)
-        return value.to(emission.dtype)
+        found = self._settle(*self._scaled(), lambda rest: rest._settle(*rest._scaled(), Tree._one_by_one))
+        return found.to(emission.dtype)
 
     def _scaled(self) -> tuple[Tensor, Tensor]:
         """log Z float64 [B] by matrix products, and whether it is sound [B]."""
         root, binary, emission, span = self.potentials
         return ScaledInside.apply(root.expand(len(emission), -1), binary, emission, self.lengths, span)
 
-    def _bytes(self, words: int) -> float:
-        """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
+    def kernel_bytes(self, words: int) -> float:
         binary, emission = self.potentials[1:3]
         n, (batch, _, p) = self.nonterminals, emission.shape
         charts = batch * (12.0 * words**2 * n + words**3 / 6 + 10 * words * n**2 + 3 * words * n * p)
@@ -129,19 +117,11 @@ class Tree(Structured):
         values = 0.8 * words * n * s**2 + words**2 * n**2 / 2 + words**3 * n / 3
         return 8.0 * (kept * values + (kept * words * n / 4) ** 2)
 
-    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
-
     def _sample(self, n: int) -> Tensor:
         if self.potentials[2].shape[1] < 2:
             return super()._sample(n)
         wide = self.wide
-        check_length(
-            self.event_shape[0],
-            len(self.lengths),
-            lambda words: wide._bytes(words) + 8.0 * n * len(self.lengths) * words**2,
-            self.lengths.device,
-        )
+        self._ask(lambda words: wide.kernel_bytes(words) + 8.0 * n * len(self.lengths) * words**2)
         root, binary, emission, span = wide.potentials
         charts = Charts(root.expand(len(emission), -1), binary, emission, self.lengths, span)
         charts.inside()
@@ -149,17 +129,12 @@ class Tree(Structured):
         z = sample_trees(charts, n)
         if not charts.sound.all():
             for row in (~charts.sound).nonzero()[:, 0].split(1):
-                z[:, row] = super(Tree, self._only(row))._sample(n)
+                z[:, row] = super(Tree, self.only(row))._sample(n)
         return z
-
-    def _only(self, rows: Tensor) -> "Tree":
-        """The distributions of some sentences, in float64."""
-        own = [p[rows] if p.shape[0] == len(self.lengths) else p for p in self.potentials]
-        return self.replace([p.double() for p in own], self.lengths[rows])
 
     def _one_by_one(self) -> Tensor:
         """log Z [B] in log space, a sentence at a time, each computed again for its gradient: N S S numbers a span."""
-        each = [self._only(row) for row in torch.arange(len(self.lengths), device=self.lengths.device).split(1)]
+        each = [self.only(row) for row in torch.arange(len(self.lengths), device=self.lengths.device).split(1)]
         values = [
             checkpoint(lambda *p, t=t: t.replace(p).inside(LOG), *t.potentials, use_reentrant=False) for t in each
         ]

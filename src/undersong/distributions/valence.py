@@ -7,20 +7,22 @@ v is 0 for the first child on that side and 1 for later ones; v' is 0 where h to
 r hangs on the root (Klein and Manning 2004). Knows nothing of words, tags or probabilities.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from undersong.distributions.log_heads import LogHeads
-from undersong.distributions.memory import check_length
-from undersong.distributions.moments import by_marginals, differentiable
+from undersong.distributions.log_heads import LogHeads, kernel_bytes
+from undersong.distributions.scaled_heads import ByValence
 from undersong.distributions.semirings import LOG, Semiring
-from undersong.distributions.split_heads import inside, is_projective
+from undersong.distributions.split_heads import inside, is_projective, traced_bytes
 from undersong.distributions.structured import Parts, Structured
 
 LEFT, RIGHT = 0, 1
 STOP, GO = 0, 1
+
+
+def bytes_needed(sentences: int, words: int) -> float:
+    """What making potentials, their log Z and its gradient need, for whoever asks before there is any."""
+    return kernel_bytes(sentences, words, ByValence.planes) + 48.0 * sentences * words**2
 
 
 class Valence(Structured):
@@ -44,6 +46,8 @@ class Valence(Structured):
     7
     """
 
+    marginals_first = True
+
     def __init__(self, root: Tensor, attach: Tensor, decide: Tensor, lengths: Tensor):
         super().__init__((root, attach, decide), lengths, root.shape[1:])
 
@@ -65,25 +69,16 @@ class Valence(Structured):
         return inside(semiring, *self._arcs(), self.lengths)
 
     def _log_partition(self) -> Tensor:
-        check_length(self.event_shape[0], len(self.lengths), self._bytes, self.lengths.device)
         root = self.potentials[0]
         first, later, stop = self._arcs()
         value, sound = LogHeads.apply(root, first[:, 1:, 1:], later[:, 1:, 1:], stop[:, 1:], self.lengths)
-        if not sound.all():
-            rest = (~sound).nonzero()[:, 0]
-            again = self.replace([p[rest].double() for p in self.potentials], self.lengths[rest])
-            value = value.index_copy(0, rest, again.inside(LOG))
-        return value.to(root.dtype)
+        return self._settle(value, sound, lambda rest: rest.inside(LOG)).to(root.dtype)
 
-    def _bytes(self, words: int) -> float:
-        """What ``log_partition`` and its gradient need for sentences of so many words, roughly."""
-        return len(self.lengths) * words**2 * 8.0 * 36
+    def kernel_bytes(self, words: int) -> float:
+        return kernel_bytes(len(self.lengths), words, ByValence.planes)
 
     def traced_bytes(self, words: int, kept: int) -> float:
-        return kept * (5.0 * words**3 + 64.0 * words**2)
-
-    def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        return super()._moments(values) if differentiable(self, values) else by_marginals(self, values)
+        return traced_bytes(words, kept)
 
     def score(self, z: Tensor) -> Tensor:
         first, later, stop = self._arcs()

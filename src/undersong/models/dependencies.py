@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
-from undersong.distributions.valence import Valence
+from undersong.distributions.memory import check_length
+from undersong.distributions.valence import Valence, bytes_needed
 from undersong.errors import UserError
 from undersong.models.base import WORDS_AND_END
 from undersong.models.heads import Attachments
@@ -99,7 +100,11 @@ def scored(tables: Attachments, x: Batch, wrong: tuple[Tensor, Tensor] | None = 
         tables: log-probabilities.
         x: sentences of tags.
         wrong: words that may not be the root [B, T] and arcs (head, child) that may not be [B, T, T].
+
+    Raises:
+        UserError: the pairs of words of sentences this long do not fit in memory.
     """
+    check_length(x.tokens.shape[1], len(x), lambda words: bytes_needed(len(x), words), x.tokens.device)
     _, sides, valences, vocab = tables.attach.shape
     place = torch.arange(x.tokens.shape[1], device=x.tokens.device)
     side = (place > place[:, None]).long()  # [T, T] (head, child)
