@@ -32,7 +32,7 @@ def test_tsne_separates_two_clusters_and_repeats_itself():
     within = np.linalg.norm(first[:30] - centres[0], axis=1).mean()
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * within
     assert tsne(np.zeros((5, 2))).shape == (5, 2)  # a collapsed model has a picture too
-    with pytest.raises(ValueError, match="four"):
+    with pytest.raises(ValueError, match="at least 4"):
         tsne(means[:3])
 
 

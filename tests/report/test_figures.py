@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from undersong.report.figures import DARK, LIGHT, Point, Series, Theme, over_training, png, rate_distortion, svg
+from undersong.report.figures import DARK, LIGHT, Series, Theme, over_training, png, svg
+from undersong.report.plane import Point, rate_distortion
 
 NAMES = ["vae", "_hidden", "$x^", "<script>&\"'", "\x1b[31m\u202e", "犬" * 100]
 
@@ -59,3 +60,40 @@ def test_nothing_known_is_no_error() -> None:
         rate_distortion([Point("vae", 0.0, 40.0)]),
     ):
         assert png(figure).startswith(b"\x89PNG")
+
+
+def test_a_bar_goes_from_the_information_to_the_rate_and_begins_with_a_ring_at_the_cap() -> None:
+    points = [
+        Point("known", 9.0, 40.0, information=4.0, cap=7.0),
+        Point("capped", 15.0, 30.0, information=6.95, cap=7.0),
+        Point("silent", 3.0, 50.0),
+    ]
+    (axes,) = rate_distortion(points).axes
+    drawn = [(list(line.get_xdata()), list(line.get_ydata()), str(line.get_marker())) for line in axes.lines]
+    assert ([4.0, 9.0], [40.0, 40.0], "None") in drawn
+    assert ([6.95, 15.0], [30.0, 30.0], "None") in drawn
+    assert ([4.0], [40.0], "|") in drawn
+    assert ([6.95], [30.0], "o") in drawn
+    assert not any(50.0 in y and marker != "D" for _, y, marker in drawn if len(y) < 3)  # nothing known, nothing drawn
+    assert any(x == [7.0, 7.0] for x, _, _ in drawn)  # the cap
+    low, high = axes.get_xlim()
+    assert low < 3.0 < 15.0 < high
+    legend = axes.get_legend()
+    assert legend is not None
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said[:3] == ["known", "capped", "silent"]
+    assert said[3:] == ["mutual information, up to R", "the same, at its cap: R or less", "the estimator's cap"]
+
+
+@pytest.mark.parametrize("names", [["DGP, C = 15"] * 4, ["a"] * 30, ["a long name of a model, as they come"] * 9])
+def test_a_legend_stays_inside_and_leaves_the_axes_their_room(names: list[str]) -> None:
+    figure = over_training([Series(name, [1, 2], [1.0, 2.0]) for name in names], "x", "y")
+    png(figure)  # lays it out
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    width, height = figure.bbox.width, figure.bbox.height
+    box = legend.get_window_extent()
+    assert box.x1 <= width + 1
+    assert box.y1 <= height + 1
+    assert axes.get_window_extent().height > 0.5 * 3.5 * figure.dpi

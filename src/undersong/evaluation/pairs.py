@@ -14,7 +14,7 @@ from undersong.errors import UserError
 from undersong.evaluation.rates import MOST, nats
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import edit, overlap
-from undersong.measures.significance import Comparison, paired_bootstrap
+from undersong.measures.significance import Comparison, Statistic, mean_of_sums, paired_bootstraps
 
 
 def sentence_scores(subject: Subject) -> dict[str, NDArray[Any]]:
@@ -54,11 +54,9 @@ def compare_reconstructions(
     """
     if not np.array_equal(first["row"], second["row"]):
         raise UserError("The two models were judged on different sentences: judge both on the same split and seed.")
-    found = {}
     shared = first.keys() & second.keys()
+    scores: dict[str, tuple[NDArray[Any], NDArray[Any], Statistic]]
+    scores = {name: (first[name], second[name], mean_of_sums) for name in sorted(shared - {"row", "bleu"})}
     for order in (2, 4) if "bleu" in shared else ():
-        statistic = partial(overlap.bleu_of, order=order)
-        found[f"bleu_{order}"] = paired_bootstrap(first["bleu"], second["bleu"], statistic, resamples, seed)
-    for name in shared - {"row", "bleu"}:
-        found[name] = paired_bootstrap(first[name], second[name], resamples=resamples, seed=seed)
-    return dict(sorted(found.items()))
+        scores[f"bleu_{order}"] = first["bleu"], second["bleu"], partial(overlap.bleu_of, order=order)
+    return dict(sorted(paired_bootstraps(scores, resamples, seed).items()))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undersong.evaluation.measure import Figures, Measure
-from undersong.evaluation.subject import Subject
+from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import shape
 
 
@@ -35,8 +35,25 @@ def histograms(subject: Subject) -> dict[str, NDArray[Any]]:
 
 
 def tsne(subject: Subject, points: int = 1000) -> dict[str, NDArray[Any]]:
-    """Figure 4's data: ``xy`` [N, 2] of the posterior means, and ``label`` [N] (-1 where unknown)."""
+    """Figure 4's data: ``xy`` [N, 2] of the posterior means, ``label`` [N] (-1 where unknown), and ``classes``, the
+    names of the labels.
+
+    Raises:
+        NotApplicable: fewer than four sentences.
+    """
     some = subject.choose(len(subject.rows), points)
     rows = subject.rows[some]
+    if len(rows) < shape.FEWEST:
+        raise NotApplicable(f"t-SNE needs at least {shape.FEWEST} sentences, and there are {len(rows)}")
     labels = np.full(len(rows), -1) if subject.split.labels is None else subject.split.labels[rows]
-    return {"xy": shape.tsne(subject.means[some].cpu().numpy(), subject.seed), "label": labels}
+    names = np.array(subject.corpus.label_names or [], dtype=str)
+    xy = shape.tsne(subject.means[some].cpu().numpy(), subject.seed)
+    return {"xy": xy, "label": labels, "classes": names}
+
+
+def pictured(subject: Subject, points: int = 800) -> dict[str, NDArray[Any]]:
+    """What both figures need; of a few sentences only what the first one needs."""
+    try:
+        return histograms(subject) | tsne(subject, points)
+    except NotApplicable:
+        return histograms(subject)

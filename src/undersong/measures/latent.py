@@ -19,7 +19,12 @@ def active_units(means: Tensor, threshold: float = 0.01) -> int:
     >>> active_units(torch.tensor([[0.0, 1.0], [0.0, -1.0]]))
     1
     """
-    return int((variances(means) > threshold).sum())
+    return int(is_active(means, threshold).sum())
+
+
+def is_active(means: Tensor, threshold: float = 0.01) -> Tensor:
+    """Which dimensions are active, as above: [N, D] -> bool [D]."""
+    return variances(means) > threshold
 
 
 def variances(means: Tensor) -> Tensor:

@@ -24,8 +24,17 @@ def empirical_entropy(sentences: Iterable[Hashable]) -> float:
     return float(-(share * np.log(share)).sum())
 
 
+def at_cap(mutual_information: float, cap: float) -> bool:
+    """Whether an estimate is within 2% of the most its estimator can say: the truth may then be anything up to R.
+
+    >>> at_cap(6.8, 6.9), at_cap(3.0, 6.9)
+    (True, False)
+    """
+    return mutual_information >= 0.98 * cap
+
+
 def rate_distortion(
-    rate: float, distortion: float, mutual_information: float, cap: float, entropy: float, near: float = 0.02
+    rate: float, distortion: float, mutual_information: float, cap: float, entropy: float
 ) -> dict[str, float | None]:
     """A model's point on the plane, and whether its mutual information is a finding or its estimator's ceiling.
 
@@ -35,7 +44,6 @@ def rate_distortion(
         mutual_information: I(x, z) as estimated.
         cap: the most the estimator can say, ln of the number of sentences it saw.
         entropy: H of the same sentences.
-        near: how near the cap, as a share of it, counts as sitting at it.
 
     Returns:
         ``rate``, ``distortion``, ``information``, ``information_lower`` (H - D), ``information_cap`` and
@@ -47,5 +55,5 @@ def rate_distortion(
         "information": mutual_information,
         "information_lower": entropy - distortion,
         "information_cap": cap,
-        "information_at_cap": float(mutual_information >= (1 - near) * cap),
+        "information_at_cap": float(at_cap(mutual_information, cap)),
     }

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+PERPLEXITY, FEWEST = 30.0, 4  # of t-SNE: about how many neighbours each point has; points at least
+
 
 def aggregate_shape(z: NDArray[Any]) -> dict[str, float | None]:
     """``log_det_covariance`` and ``mean_norm_squared`` of samples of the aggregated posterior.
@@ -34,17 +36,27 @@ def aggregate_shape(z: NDArray[Any]) -> dict[str, float | None]:
     }
 
 
-def tsne(means: NDArray[Any], seed: int = 0, perplexity: float = 30.0) -> NDArray[np.float32]:
+def perplexity(count: int) -> float:
+    """t-SNE's for so many points.
+
+    >>> perplexity(800), perplexity(31)
+    (30.0, 10.0)
+    """
+    return min(PERPLEXITY, (count - 1) / 3)
+
+
+def tsne(means: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
     """Coordinates [N, 2] of posterior means [N, D] for a picture (van der Maaten and Hinton 2008).
 
     Raises:
-        ValueError: fewer than four points.
+        ValueError: fewer than ``FEWEST`` points.
     """
     from sklearn.manifold import TSNE  # a second to import, wanted by one figure only
 
-    if len(means) < 4:
-        raise ValueError("t-SNE needs at least four sentences.")
+    if len(means) < FEWEST:
+        raise ValueError(f"t-SNE needs at least {FEWEST} sentences.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of means that are all alike: the picture will say so
-        width = min(perplexity, (len(means) - 1) / 3)
-        return TSNE(perplexity=width, random_state=seed, init="random").fit_transform(means.astype(np.float32))
+        return TSNE(perplexity=perplexity(len(means)), random_state=seed, init="random").fit_transform(
+            means.astype(np.float32)
+        )

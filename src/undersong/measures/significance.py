@@ -7,7 +7,7 @@
 Knows nothing of models: a score is a number a sentence or a number a seed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,21 +86,46 @@ def paired_bootstrap(
     Raises:
         ValueError: the two do not score the same number of sentences, or score none.
     """
-    a, b = _rows(first), _rows(second)
-    if a.shape != b.shape or not len(a):
-        raise ValueError(f"A paired test needs the same sentences twice, not {a.shape[0]} and {b.shape[0]}.")
+    return paired_bootstraps({"": (first, second, statistic)}, resamples, seed)[""]
+
+
+def paired_bootstraps(
+    scores: Mapping[str, tuple[ArrayLike, ArrayLike, Statistic]], resamples: int = 2000, seed: int = 0
+) -> dict[str, Comparison]:
+    """``paired_bootstrap`` of several scores of the same N sentences, which are resampled once for all of them.
+
+    Args:
+        scores: by name, those of the first model, of the second, and the statistic.
+        resamples, seed: as above.
+
+    Raises:
+        ValueError: not all are of the same number of sentences, or there is none.
+    """
+    sides = {name: (_rows(first), _rows(second)) for name, (first, second, _) in scores.items()}
+    counts = {len(rows) for pair in sides.values() for rows in pair}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(f"A paired test needs the same sentences twice, not {sorted(counts)}.")
     random = np.random.Generator(np.random.Philox(key=seed))
-    count, deltas = len(a), np.empty(resamples)
+    (count,), deltas = counts, {name: np.empty(resamples) for name in scores}
     step = max(1, 4_000_000 // count)
     for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        weight = random.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)  # [R, N]
-        deltas[start : start + size] = statistic(weight @ a) - statistic(weight @ b)
+        part = slice(start, min(start + step, resamples))
+        weight = random.multinomial(count, np.full(count, 1 / count), part.stop - start).astype(np.float64)  # [R, N]
+        for name, (a, b) in sides.items():
+            statistic = scores[name][2]
+            deltas[name][part] = statistic(weight @ a) - statistic(weight @ b)
+    return {name: _said(*sides[name], scores[name][2], deltas[name]) for name in scores}
+
+
+def _said(
+    a: NDArray[np.float64], b: NDArray[np.float64], statistic: Statistic, deltas: NDArray[np.float64]
+) -> Comparison:
+    """What the resampled differences say of the observed one."""
     below, above = (deltas <= 0).sum() + 1, (deltas >= 0).sum() + 1
     low, high = np.quantile(deltas, [0.025, 0.975])
     difference = float(statistic(a.sum(0)) - statistic(b.sum(0)))
-    p = float(min(1.0, 2 * min(below, above) / (resamples + 1)))
-    return Comparison(difference, float(low), float(high), p, f"paired bootstrap over {count} sentences")
+    p = float(min(1.0, 2 * min(below, above) / (len(deltas) + 1)))
+    return Comparison(difference, float(low), float(high), p, f"paired bootstrap over {len(a)} sentences")
 
 
 def welch(first: ArrayLike, second: ArrayLike) -> Comparison:

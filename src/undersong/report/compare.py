@@ -15,6 +15,8 @@ from undersong.learning import Run
 from undersong.report import examples, sections
 from undersong.report.evidence import Evidence, SplitName, names
 from undersong.report.html import Section, check_place, page, save
+from undersong.report.paired import paired
+from undersong.report.posteriors import posteriors
 from undersong.report.structures import structures
 
 
@@ -26,6 +28,7 @@ def compare(
     sentences: int = 8,
     samples: int = 8,
     steps: int = 10,
+    examined: int = 500,
     search: Search = Beam(),  # noqa: B008 (it keeps nothing)
     posterior_mean: bool = False,
     seed: int = 0,
@@ -44,6 +47,7 @@ def compare(
         sentences: how many sentences are rewritten: the first of 4 to 20 words with none unknown.
         samples: how many sentences each run writes from its prior.
         steps: of the way from one sentence to another, both drawn at random.
+        examined: how many sentences the pictures of posteriors and the tests between runs are of; 0 for neither.
         search: how words are chosen.
         posterior_mean: rewrite from the mean of q(z|x); by default from a sample, as AutoGen's tables do.
         seed: of all noise: the same in all runs.
@@ -57,14 +61,17 @@ def compare(
         UserError: no run, a folder that holds none, the same run twice, or a place that cannot be written.
     """
     out, paths = Path(out), [Path(run) for run in runs]
-    _check(paths, out, sentences, samples, steps, force)
+    _check(paths, out, min(sentences, samples, examined), steps, force)
     found = _gather(paths, split)
     texts, ends = examples.first(found, split, sentences), examples.drawn(found, split, 2, seed)
     parts: list[Callable[[], Section]] = [
         lambda: sections.judged(found),
         lambda: sections.plane(found),
-        lambda: sections.over_training(found),
+        lambda: sections.training(found),
+        lambda: paired(found, split, examined),
+        lambda: posteriors(found, split, examined),
         lambda: examples.rewritten(found, list(texts), search, posterior_mean, seed),
+        lambda: examples.completed(found, texts, search, posterior_mean, seed),
         lambda: examples.from_prior(found, samples, search, seed),
         lambda: examples.walks(found, ends, steps, search, posterior_mean, seed),
         lambda: structures(found, texts),
@@ -89,13 +96,13 @@ def _gather(paths: Sequence[Path], split: SplitName) -> list[Evidence]:
     return found
 
 
-def _check(paths: Sequence[Path], out: Path, sentences: int, samples: int, steps: int, force: bool) -> None:
+def _check(paths: Sequence[Path], out: Path, fewest: int, steps: int, force: bool) -> None:
     if not paths:
         raise UserError("There is nothing to compare: name at least one run's folder.")
-    if min(sentences, samples) < 0 or steps < 2:
+    if fewest < 0 or steps < 2:
         raise UserError(
-            f"{sentences} sentences, {samples} samples and {steps} steps cannot be shown: the first two must be 0 or "
-            "more, the last 2 or more."
+            f"{fewest} sentences or samples and {steps} steps cannot be shown: there must be 0 or more sentences to "
+            "rewrite, to draw and to examine, and 2 or more steps."
         )
     check_place(out, force)
 

@@ -1,23 +1,24 @@
-"""The same sentences through all runs: rewritten, drawn from the prior, and on the way from one to another.
+"""The same sentences through all runs: rewritten, completed, drawn from the prior, and between one and another.
 
 Nothing is picked by hand: sentences are the first of the split, or drawn at random by the seed, of those that pass the
 filter of AutoGen's tables (4 to 20 words, none of them unknown to any of the runs), whatever becomes of them. Knows
 nothing of HTML.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from undersong.data.batch import UNK
 from undersong.data.words import words
-from undersong.decoding import Sample, Search, interpolate, reconstruct, sample
+from undersong.decoding import Sample, Search, impute, interpolate, reconstruct, sample
 from undersong.report.evidence import Evidence
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
 
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
+SHARE = 0.25  # of a sentence's words; IGP, table 5
 
 
 def first(runs: Sequence[Evidence], split: str, count: int) -> dict[str, list[str]]:
@@ -42,10 +43,10 @@ def rewritten(
             for run in latent
         ]
         rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns, strict=True))
-        where = "the mean" if posterior_mean else "a sample"
         notes = (
-            f"The first {len(texts)} sentences of {SHORTEST} to {LONGEST} words, none unknown to any run; not picked "
-            f"by hand. z is {where} of q(z|x); the words are found by {_named(search)}, <unk> not allowed.",
+            f"The first {len(texts)} sentences of {SHORTEST} to {LONGEST} words, none unknown to any run; not "
+            f"picked by hand. z is {_where(posterior_mean)} of q(z|x); the words are found by {_named(search)}, <unk> "
+            "not allowed.",
             *_without_latent(runs),
         )
         table = Table(
@@ -59,6 +60,34 @@ def rewritten(
     elif texts:
         blocks = [Paragraph("None of these runs has a latent vector to rewrite a sentence from.")]
     return Section("Reconstructions", tuple(blocks))
+
+
+def completed(
+    runs: Sequence[Evidence], texts: Mapping[str, Sequence[str]], search: Search, posterior_mean: bool, seed: int
+) -> Section:
+    """The first quarter of each sentence, and what each run makes of it (IGP, table 5): the encoder reads the words
+    kept, the decoder goes on from them.
+
+    Args:
+        runs: what is compared.
+        texts: sentences, with their words.
+        search, posterior_mean, seed: as for ``rewritten``.
+    """
+    latent = [run for run in runs if run.rewrites]
+    if not texts or not latent:
+        return Section("Completions", ())
+    kept = [" ".join(each[: max(1, int(SHARE * len(each)))]) for each in texts.values()]
+    columns = [
+        [r.text for r in impute(run.run, kept, search, posterior_mean, unknown=False, seed=seed)] for run in latent
+    ]
+    rows = tuple(tuple(map(Cell, line)) for line in zip(texts, kept, *columns, strict=True))
+    notes = (
+        f"The first {SHARE:.0%} of the words are kept, rounded down, but at least one. z is "
+        f"{_where(posterior_mean)} of q(z|the words kept); the rest is found by {_named(search)}, <unk> not allowed.",
+        *_without_latent(runs),
+    )
+    named = ("sentence", "what is kept", *(run.name for run in latent))
+    return Section("Completions", (Table("What each run makes of a beginning", named, rows, notes, True),))
 
 
 def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) -> Section:
@@ -130,6 +159,10 @@ def _without_latent(runs: Sequence[Evidence]) -> tuple[str, ...]:
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join(", ".join(names).rsplit(", ", 1))
+
+
+def _where(posterior_mean: bool) -> str:
+    return "the mean" if posterior_mean else "a sample"
 
 
 def _named(search: Search) -> str:

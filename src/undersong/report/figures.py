@@ -1,4 +1,4 @@
-"""Figures: what happened over training, and where models stand on the rate-distortion plane.
+"""Figures: what all of them share, and what happened over training.
 
 Each function returns a ``Figure``, which ``png`` and ``svg`` write as bytes that depend on the data alone. Colours are
 told apart by people with any colour vision (after Okabe and Ito), and each line also has a marker of its own. There is
@@ -9,8 +9,10 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -20,6 +22,7 @@ from matplotlib.ticker import MaxNLocator
 
 from undersong.report.text import visible
 
+WIDE = 78  # letters of a legend, about
 _MARKERS = "osD^vPX*"
 _DASHES = ("solid", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (5, 1.4, 1.2, 1.4)))
 
@@ -54,16 +57,6 @@ class Series:
     y: Sequence[float | None]
 
 
-@dataclass(frozen=True)
-class Point:
-    """A model on the rate-distortion plane, in nats a sentence; ``group`` points are of the same event."""
-
-    name: str
-    rate: float
-    distortion: float
-    group: int = 0
-
-
 def over_training(series: Sequence[Series], x_label: str, y_label: str, theme: Theme = LIGHT) -> Figure:
     """A figure a run's held-out sentences gave again and again while it trained (AutoGen, figure 2).
 
@@ -72,50 +65,18 @@ def over_training(series: Sequence[Series], x_label: str, y_label: str, theme: T
         x_label, y_label: with their units.
         theme: colours.
     """
-    figure, axes = _axes(x_label, y_label, theme)
+    figure, axes = plain_axes(x_label, y_label, theme)
     handles, names = [], []
     for number, one in enumerate(series):
         known = [y for y in one.y if y is not None]
-        style = _style(number, theme)
+        style = style_of(number, theme)
         y = [float("nan") if value is None else value for value in one.y]
         every = max(1, len(y) // 12)
         axes.plot(list(one.x), y, markevery=every, clip_on=False, zorder=3, **style)
         handles.append(Line2D([], [], **style))
         names.append(one.name if known else f"{one.name} (has none)")
-    _legend(axes, handles, names, theme)
+    legend(axes, handles, names, theme)
     axes.margins(x=0.02)
-    return figure
-
-
-def rate_distortion(points: Sequence[Point], theme: Theme = LIGHT) -> Figure:
-    """Where models stand: rate against distortion, and the lines on which the ELBO is the same.
-
-    On a line R + D is constant; nearer the lower left corner is a higher ELBO, further right a fuller latent variable
-    (Alemi et al. 2018; IGP, section 5.1).
-
-    Args:
-        points: one for each model; those of different events share the plane but no line.
-        theme: colours.
-    """
-    figure, axes = _axes("rate R = KL, nats a sentence", "distortion D, nats a sentence", theme)
-    handles = []
-    for number, point in enumerate(points):
-        style = _style(number, theme) | {"linestyle": "none", "markersize": 8.5}
-        axes.plot([point.rate], [point.distortion], clip_on=False, zorder=3, **style)
-        handles.append(Line2D([], [], **style))
-    rates = [p.rate for p in points] or [0.0]
-    distortions = [p.distortion for p in points] or [0.0]
-    across, up = max(max(rates) - min(rates), 0.5), max(max(distortions) - min(distortions), 0.5)
-    left, right = max(0.0, min(rates) - 0.12 * across), max(rates) + 0.12 * across
-    low, high = min(distortions) - 0.12 * up, max(distortions) + 0.12 * up
-    axes.set_xlim(left, right)
-    axes.set_ylim(low, high)
-    if len({point.group for point in points}) == 1:
-        for point in points:  # R + D = the point's own
-            total = point.rate + point.distortion
-            axes.plot([left, right], [total - left, total - right], color=theme.faint, linewidth=1.2, zorder=1)
-        axes.grid(False)
-    _legend(axes, handles, [p.name for p in points], theme)
     return figure
 
 
@@ -139,7 +100,8 @@ def svg(figure: Figure) -> bytes:
     return out.getvalue()
 
 
-def _axes(x_label: str, y_label: str, theme: Theme) -> tuple[Figure, Axes]:
+def plain_axes(x_label: str, y_label: str, theme: Theme) -> tuple[Figure, Axes]:
+    """An empty figure with one pair of named axes."""
     figure = Figure(figsize=(6.4, 4.0), layout="constrained", facecolor=theme.paper)
     axes = figure.add_subplot()
     axes.set_facecolor(theme.paper)
@@ -157,7 +119,8 @@ def _axes(x_label: str, y_label: str, theme: Theme) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _style(number: int, theme: Theme) -> dict:
+def style_of(number: int, theme: Theme) -> dict:
+    """Colour, dash and marker of the ``number``-th series."""
     colours = len(theme.lines)
     return {
         "color": theme.lines[number % colours],
@@ -170,12 +133,15 @@ def _style(number: int, theme: Theme) -> dict:
     }
 
 
-def _legend(axes: Axes, handles: list[Line2D], names: Sequence[str], theme: Theme) -> None:
-    """Above the axes, so that it hides nothing."""
+def legend(axes: Axes, handles: list[Line2D], names: Sequence[str], theme: Theme) -> None:
+    """Above the axes, so that it hides nothing; the figure grows by the lines it takes."""
     if not handles:
         return
+    columns = next(c for c in range(min(len(names), 6), 0, -1) if c == 1 or _width(names, c) <= WIDE)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.set_size_inches(6.4, 3.5 + 0.24 * -(-len(names) // columns))
     # Matplotlib leaves out labels that begin with an underscore, so the names are set afterwards.
-    columns = max(1, min(len(names), 72 // (min(max(map(len, names)), 48) + 8)))
     shown = axes.legend(
         handles, ["x" * min(len(n), 48) for n in names], loc="lower left", bbox_to_anchor=(-0.01, 1.01), ncols=columns,
         frameon=False, fontsize=10.5, labelcolor=theme.ink, handlelength=2.2, borderaxespad=0.2, columnspacing=1.6,
@@ -183,6 +149,12 @@ def _legend(axes: Axes, handles: list[Line2D], names: Sequence[str], theme: Them
     for text, name in zip(shown.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(_short(visible(name)))
+
+
+def _width(names: Sequence[str], columns: int) -> float:
+    """Of a legend in letters: each column is as wide as its longest name and what stands beside it."""
+    widths = [sum(1 + (east_asian_width(letter) in "WF") for letter in _short(visible(name))) for name in names]
+    return sum(max(part) for part in np.array_split(widths, columns)) + 9 * columns
 
 
 def _short(name: str) -> str:

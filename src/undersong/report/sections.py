@@ -4,17 +4,25 @@ Knows nothing of HTML, and trains, judges and writes nothing.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from math import isfinite
 from typing import Any
 
-from undersong.report import figures as drawn
+from undersong.measures.rates import at_cap
+from undersong.report.drawn import Drawn
 from undersong.report.evidence import Evidence, choices
+from undersong.report.figures import Series, over_training
 from undersong.report.html import Block, Notice, Paragraph, Picture, Section
 from undersong.report.meanings import BY_KEY, MEANINGS, SAMPLED, Meaning
+from undersong.report.plane import Point, rate_distortion
 from undersong.report.ranking import Scored, groups, sampled_alike, why_apart
 from undersong.report.tables import BEST, Cell, Table, with_best
 
-AT_CAP = 0.98  # share of its estimator's cap from which mutual information is marked
+BARS = (
+    " A bar begins at the mutual information of sentence and z, and ends at the rate; an estimate at its estimator's "
+    "cap is a hollow ring, since the truth may be anything from there to the rate."
+)
+CAPPED = "‡ at the cap of its estimator: the mutual information may be anything from there to the KL."
 _SILENT = ("nll_is_se", "seed", "step")  # shown beside another figure, or of no interest here
 _NOT_CHOICES = ("out", "corpus", "resume", "quiet")
 
@@ -35,7 +43,14 @@ def plane(runs: Sequence[Evidence]) -> Section:
     """Rate against distortion."""
     number = {scored: i for i, (scored, _) in enumerate(groups([run for run in runs if run.figures]))}
     points = [
-        drawn.Point(run.name, float(run.figures["kl"]), float(run.figures["reconstruction"]), number[Scored.by(run)])
+        Point(
+            run.name,
+            float(run.figures["kl"]),
+            float(run.figures["reconstruction"]),
+            number[Scored.by(run)],
+            run.figures.get("mutual_information"),
+            run.figures.get("mutual_information_cap"),
+        )
         for run in runs
         if run.figures.get("kl") is not None and run.figures.get("reconstruction") is not None
     ]
@@ -52,19 +67,17 @@ def plane(runs: Sequence[Evidence]) -> Section:
             "On a grey line the ELBO is the same; nearer the lower left corner it is higher, and along the line to the "
             "right more of the sentence is held by z."
         )
-    if len(points) < len(runs):
-        caption += " Runs without a rate are left out."
+    caption += BARS if any(point.information is not None for point in points) else ""
+    shown = {point.name for point in points}
+    if without := [run.name for run in runs if run.name not in shown]:
+        caption += f" Without a rate, and so not drawn: {', '.join(without)}."
     alt = "; ".join(f"{p.name}: rate {p.rate:.1f}, distortion {p.distortion:.1f}" for p in points)
-    picture = Picture(
-        drawn.svg(drawn.rate_distortion(points, drawn.LIGHT)),
-        drawn.svg(drawn.rate_distortion(points, drawn.DARK)),
-        caption,
-        f"Rate-distortion plane, in nats a sentence. {alt}",
-    )
-    return Section("Rate and distortion", (picture,))
+    alt = f"Rate-distortion plane, in nats a sentence. {alt}"
+    plane = Drawn("rate-distortion", caption, partial(rate_distortion, points), alt)
+    return Section("Rate and distortion", (plane.picture(),))
 
 
-def over_training(runs: Sequence[Evidence]) -> Section:
+def training(runs: Sequence[Evidence]) -> Section:
     """KL as a share of the objective and the ELBO, on held-out sentences while each run trained."""
     # Epochs are comparable on one corpus only; elsewhere, steps.
     one_corpus = len({run.run.info.get("corpus") for run in runs}) == 1
@@ -137,7 +150,7 @@ def _figures_tables(scored: Scored, group: Sequence[Evidence]) -> tuple[Table, T
     if "†" in signs:
         notes.append("† effective sample size under 50: too small to be trusted, so the row is not ranked.")
     if "‡" in signs:
-        notes.append("‡ at the cap of its estimator: the mutual information may be anything from there to the KL.")
+        notes.append(CAPPED)
     if refined := [run.name for run in group if run.figures.get("nll_is_refined")]:
         notes.append(f"Posteriors refined to the ELBO before sampling, the model fixed: {', '.join(refined)}.")
     notes.append("A dash: the model does not define it.")
@@ -164,7 +177,7 @@ def _cell(run: Evidence, meaning: Meaning) -> Cell:
     mark = " †" if meaning.key in SAMPLED and run.figures.get("nll_is_marked") else ""
     if meaning.key == "mutual_information" and known is not None:
         cap = run.figures.get("mutual_information_cap")
-        mark = " ‡" if cap is not None and known >= AT_CAP * cap else ""
+        mark = " ‡" if cap is not None and at_cap(known, cap) else ""
     return Cell(known, meaning.digits, run.figures.get(f"{meaning.key}_se") or None, mark=mark)
 
 
@@ -172,14 +185,13 @@ def _over_training(
     runs: Sequence[Evidence], key: str, x_label: str, figure: str, y_label: str, caption: str
 ) -> Picture:
     series = [
-        drawn.Series(run.name, [line[key] for line in run.held_out()], [line[figure] for line in run.held_out()])
+        Series(run.name, [line[key] for line in run.held_out()], [line[figure] for line in run.held_out()])
         for run in runs
     ]
     ends = "; ".join(f"{s.name}: {s.y[-1]:.1f}" for s in series if s.y and s.y[-1] is not None)
-    light, dark = (
-        drawn.svg(drawn.over_training(series, x_label, y_label, theme)) for theme in (drawn.LIGHT, drawn.DARK)
-    )
-    return Picture(light, dark, caption, f"{y_label}, over {x_label}. At the end: {ends or 'nothing known'}")
+    alt = f"{y_label}, over {x_label}. At the end: {ends or 'nothing known'}"
+    draw = partial(over_training, series, x_label, y_label)
+    return Drawn(f"training-{figure}", caption, draw, alt).picture()
 
 
 def _facts(run: Evidence) -> dict[str, Cell]:

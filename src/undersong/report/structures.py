@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from undersong.data.corpora.annotated import Sentence
 from undersong.decoding import cluster, parse, tag
+from undersong.decoding.output import tagged
 from undersong.errors import UserError
 from undersong.report.evidence import Evidence
 from undersong.report.html import Section
@@ -25,8 +26,8 @@ def structures(runs: Sequence[Evidence], texts: Mapping[str, Sequence[str]]) -> 
         return Section("Tags, trees and clusters", ())
     rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns.values(), strict=True))
     notes = (
-        "The most probable structure of each sentence: word/state; brackets without labels; head→word, the root's as "
-        "→word; or a cluster and its probability.",
+        "The most probable structure of each sentence: word/state, or [segment]/state; brackets without labels; "
+        "head→word, the root's as →word; or a cluster and its probability.",
     )
     title = "The same sentences, and what each run finds in them"
     return Section("Tags, trees and clusters", (Table(title, ("sentence", *columns), rows, notes, True),))
@@ -44,7 +45,7 @@ def _found(run: Evidence, texts: Mapping[str, Sequence[str]]) -> list[str] | Non
 
 def _tags(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
     found = tag(run.run, sentences)
-    return [" ".join(f"{w}/{t}" for w, t in zip(s.words, s.tags or (), strict=True)) for s in found]
+    return [tagged(s) for s in found]
 
 
 def _trees(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:

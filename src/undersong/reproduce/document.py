@@ -1,6 +1,7 @@
 """Tables in a hand-written page, each made from the stored outcome of a reproduction and never typed.
 
-    <!-- table autogen: claims -->                                    every claim with its verdict
+    <!-- table autogen: verdicts -->                                  every claim's name and verdict
+    <!-- table autogen: claims -->                                    every claim with its numbers and its verdict
     <!-- table igp: rows dgp-5 igp-5 figures kl bleu_2 -->            some figures of some rows
     <!-- table igp: seeds -->                                         how many of the planned runs are stored
     (what stands here is replaced)
@@ -19,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from undersong.files import write_atomically
-from undersong.report.tables import Cell, Table, markdown
-from undersong.reproduce.page import digits
+from undersong.report.tables import Table, markdown
+from undersong.reproduce.tables import claims_table, decided, figures_table, restored, seeds_table, verdicts_table
 
 MARKED = re.compile(r"(<!-- table (\w+): (.*?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -46,45 +47,15 @@ def filled(text: str, outcomes: Mapping[str, Mapping[str, Any]]) -> str:
 def _table(outcome: Mapping[str, Any], wanted: str) -> str:
     words = wanted.split()
     if words == ["claims"]:
-        return _body(_claims(outcome))
+        return _body(claims_table(decided(outcome)))
+    if words == ["verdicts"]:
+        return _body(verdicts_table(decided(outcome)))
     if words == ["seeds"]:
-        return _body(_seeds(outcome))
+        return _body(seeds_table(outcome["rows"]))
     middle = words.index("figures")
-    return _body(_figures(outcome, words[1:middle], words[middle + 1 :]))
-
-
-def _claims(outcome: Mapping[str, Any]) -> Table:
-    rows = []
-    for claim in outcome["claims"]:
-        known = [one["said"] for one in claim["findings"] if one["verdict"] != "not measured"]
-        said = " · ".join(known) or "not measured"
-        text = f"{claim['claim']} ({claim['where']})"
-        rows.append((Cell(text), Cell(claim["paper"]), Cell(said), Cell(claim["verdict"])))
-    return Table("", ("claim", "paper", "ours", "verdict"), tuple(rows), prose=True)
-
-
-def _seeds(outcome: Mapping[str, Any]) -> Table:
-    rows = tuple(
-        (Cell(row["label"]), Cell(row["corpus"]), Cell(f"{len(row['seeds'])} of {len(row['seeds_planned'])}"))
-        for row in outcome["rows"]
-    )
-    return Table("", ("row", "corpus", "seeds stored"), rows)
-
-
-def _figures(outcome: Mapping[str, Any], names: list[str], keys: list[str]) -> Table:
     known = {row["row"]: row for row in outcome["rows"]}
-    rows = tuple(
-        (Cell(known[name]["label"]), *(Cell(_said(known[name]["figures"].get(key), digits(key))) for key in keys))
-        for name in names
-    )
-    return Table("", ("row", *keys), rows)
-
-
-def _said(figure: Mapping[str, Any] | None, places: int) -> str | None:
-    if figure is None:
-        return None
-    around = "" if figure["std"] is None else f" ± {figure['std']:,.{places}f}"
-    return f"{figure['mean']:,.{places}f}{around} ({len(figure['values'])})"
+    rows = [known[name] for name in words[1:middle]]
+    return _body(figures_table("", rows, words[middle + 1 :], restored(outcome)))
 
 
 def _body(table: Table) -> str:

@@ -3,47 +3,45 @@
 Knows nothing of pages.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import io
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from undersong.errors import UserError
-from undersong.evaluation.shape import histograms, tsne
+from undersong.evaluation.shape import pictured
 from undersong.evaluation.subject import NotApplicable, Subject
+from undersong.files import write_atomically
 from undersong.learning import Run
-from undersong.report.figures import DARK, LIGHT, Point, Series, Theme, over_training, png, rate_distortion, svg
-from undersong.report.html import Picture
+from undersong.measures.significance import spread
+from undersong.report.drawn import Drawn
+from undersong.report.figures import Series, over_training
+from undersong.report.html import Paragraph
+from undersong.report.plane import Point, rate_distortion
+from undersong.report.posteriors import pictures as of_posteriors
+from undersong.report.sections import BARS
+from undersong.report.shapes import Arrays
 from undersong.reproduce.measured import Measured
-from undersong.reproduce.plan import Plan
+from undersong.reproduce.plan import Plan, Row
 
-ARRAYS = "shape.npz"  # in a run's folder: what the pictures of its posterior need
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure, drawn on demand for a light or a dark page."""
-
-    name: str
-    caption: str
-    draw: Callable[[Theme], Figure]
-
-    def picture(self) -> Picture:
-        """For a page."""
-        return Picture(svg(self.draw(LIGHT)), svg(self.draw(DARK)), self.caption, self.caption)
-
-    def write(self, folder: Path) -> None:
-        """As a PNG file."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self.name}.png").write_bytes(png(self.draw(LIGHT), dpi=110))
+ARRAYS = "posterior.npz"  # in a run's folder: what the pictures of its posterior need
+FAMILY = "inference.family"
 
 
-def pictures(plan: Plan, measured: Measured) -> Iterator[Drawn]:
-    """All figures that what was measured allows."""
+def pictures(plan: Plan, measured: Measured) -> Iterator[Drawn | Paragraph]:
+    """All figures that what was measured allows, and a sentence in the place of one that cannot be drawn."""
+    yield from _curves(plan, measured)
+    for corpus in dict.fromkeys(row.corpus for row in plan.rows):
+        rows = [row for row in plan.rows if row.corpus == corpus and measured.sheets.get(row.name)]
+        suffix = "" if corpus == plan.main else f"-{corpus}"
+        yield from _plane(corpus, rows, measured, f"rate-distortion{suffix}")
+        if measured.runs is not None:
+            yield from _shapes(plan, measured, measured.runs, corpus, pair(rows), suffix)
+
+
+def _curves(plan: Plan, measured: Measured) -> Iterator[Drawn]:
     rows = [row for row in plan.rows if measured.sheets.get(row.name) and row.corpus == plan.main]
     several = [row for row in rows if len(row.seeds) > 1] or rows
     # A density of vectors has no perplexity, and no place beside probabilities of words.
@@ -53,97 +51,67 @@ def pictures(plan: Plan, measured: Measured) -> Iterator[Drawn]:
         if any(value is not None for line in lines for value in line.y):
             caption = f"{label}, on held-out sentences while training; the first seed of each row."
             yield Drawn(f"training-{key}", caption, partial(over_training, lines, "step", label))
-    for corpus in dict.fromkeys(row.corpus for row in plan.rows):
-        points = [
-            Point(row.label, float(np.mean(rate)), float(np.mean(distortion)))
-            for row in plan.rows
-            if row.corpus == corpus
-            and (rate := measured.values(row.name, "kl"))
-            and (distortion := measured.values(row.name, "reconstruction"))
-        ]
-        if len(points) > 1:
-            name = "rate-distortion" if corpus == plan.main else f"rate-distortion-{corpus}"
-            where = f"Rate and distortion on the test split of {corpus}, means over seeds"
-            caption = f"{where}; on a grey line the ELBO is the same."
-            yield Drawn(name, caption, partial(rate_distortion, points))
-    if measured.runs is not None and plan.paper == "igp":
-        yield from _shapes(plan, measured, measured.runs)
 
 
-def _shapes(plan: Plan, measured: Measured, runs: Path) -> Iterator[Drawn]:
-    """Figures 1 and 4 of the IGP paper, for the first pair of a diagonal and an isotropic posterior."""
-    pair = next(
-        (
-            (f"dgp-{rate}", f"igp-{rate}")
-            for rate in (15, 10, 5)
-            if measured.sheets.get(f"dgp-{rate}") and measured.sheets.get(f"igp-{rate}")
-        ),
-        None,
-    )
-    if pair is None:
+def _plane(corpus: str, rows: list[Row], measured: Measured, name: str) -> Iterator[Drawn]:
+    points = [point for row in rows if (point := _point(row, measured)) is not None]
+    if len(points) < 2:
         return
-    labels = {row.name: row.label for row in plan.rows}
-    arrays = {labels[row]: _arrays(runs / f"{row}.seed-{measured.sheets[row][0]['seed']}", plan) for row in pair}
-    known = {name: found for name, found in arrays.items() if found is not None}
-    if len(known) < 2:
-        return
-    yield Drawn(
-        "posterior-histograms",
-        "Means and variances of every dimension of every judged sentence's posterior (IGP, Figure 1).",
-        lambda theme: _grid(known, theme, ("mean", "variance"), _histogram),
+    caption = (
+        f"Rate and distortion on the test split of {corpus}, means over seeds; on a grey line the ELBO is the same."
     )
-    if all("xy" in found for found in known.values()):
-        yield Drawn(
-            "posterior-tsne",
-            "t-SNE of posterior means, coloured by class (IGP, Figure 4); perplexity 30.",
-            lambda theme: _grid(known, theme, ("xy",), _scatter),
-        )
+    caption += BARS if any(point.information is not None for point in points) else ""
+    drawn = {point.name for point in points}
+    if without := [row.label for row in rows if row.label not in drawn]:
+        caption += f" Without a rate, and so not drawn: {', '.join(without)}."
+    yield Drawn(name, caption, partial(rate_distortion, points))
 
 
-def _arrays(run: Path, plan: Plan) -> dict[str, NDArray] | None:
+def _point(row: Row, measured: Measured) -> Point | None:
+    """Means over seeds; None for a row without a rate."""
+    keys = ("kl", "reconstruction", "mutual_information", "mutual_information_cap")
+    rate, distortion, information, cap = (
+        spread(values)[0] if (values := measured.values(row.name, key)) else None for key in keys
+    )
+    if rate is None or distortion is None:
+        return None
+    return Point(row.label, rate, distortion, information=information, cap=cap)
+
+
+def pair(rows: list[Row]) -> tuple[Row, ...]:
+    """The first rows that differ in nothing but a diagonal and an isotropic posterior, if there are any."""
+    families: dict[str, list[Row]] = {"DiagonalGaussian": [], "IsotropicGaussian": []}
+    for row in rows:
+        families.get(row.flags.get(FAMILY, ""), []).append(row)
+    for first in families["DiagonalGaussian"]:
+        for second in families["IsotropicGaussian"]:
+            if first.flags | {FAMILY: None} == second.flags | {FAMILY: None} and first.after == second.after:
+                return first, second
+    return ()
+
+
+def _shapes(
+    plan: Plan, measured: Measured, runs: Path, corpus: str, rows: tuple[Row, ...], suffix: str
+) -> Iterator[Drawn | Paragraph]:
+    """Figures 1 and 4 of the IGP paper, for a corpus's first pair of a diagonal and an isotropic posterior."""
+    sentences = plan.subject.get("sentences")
+    found = {r.label: _arrays(runs / f"{r.name}.seed-{measured.sheets[r.name][0]['seed']}", sentences) for r in rows}
+    models = {label: arrays for label, arrays in found.items() if arrays is not None}
+    if models:
+        yield from of_posteriors(models, f"the test split of {corpus}", suffix)
+
+
+def _arrays(run: Path, sentences: int | None) -> Arrays | None:
+    """Of a run's posterior, kept in its folder; None where the run cannot be read or has no vector."""
     path = run / ARRAYS
     if not path.exists():
         try:
             loaded = Run.load(run)
-            subject = Subject(loaded.system, loaded.corpus(), sentences=plan.subject.get("sentences"))
-            found = histograms(subject) | tsne(subject, points=800)
+            found = pictured(Subject(loaded.system, loaded.corpus(), sentences=sentences))
         except (UserError, NotApplicable):
             return None
-        with open(path, "wb") as file:
-            np.savez(file, **found)  # type: ignore[arg-type]  # arrays by name
-    return dict(np.load(path))
-
-
-Panel = Callable[[object, dict[str, NDArray], str, Theme], None]
-
-
-def _grid(arrays: dict[str, dict[str, NDArray]], theme: Theme, keys: Sequence[str], panel: Panel) -> Figure:
-    """One panel for each model and key."""
-    figure = Figure(figsize=(6.4, 3.2 * len(keys)), layout="constrained", facecolor=theme.paper)
-    grid = figure.subplots(len(keys), len(arrays), squeeze=False)
-    for column, (name, found) in enumerate(arrays.items()):
-        for row, key in enumerate(keys):
-            axes = grid[row][column]
-            axes.set_facecolor(theme.paper)
-            axes.set_title(f"{name}: {key}" if key != "xy" else name, color=theme.ink, fontsize=10)
-            axes.tick_params(colors=theme.ink, labelsize=8, length=0)
-            for spine in axes.spines.values():
-                spine.set_visible(False)
-            panel(axes, found, key, theme)
-    return figure
-
-
-def _histogram(axes, found: dict[str, NDArray], key: str, theme: Theme) -> None:
-    values = found[key].ravel()
-    axes.hist(values, bins=60, color=theme.lines[0])
-    axes.set_yticks([])
-
-
-def _scatter(axes, found: dict[str, NDArray], key: str, theme: Theme) -> None:
-    labels = found["label"]
-    common = np.argsort(-np.bincount(labels[labels >= 0], minlength=1))[: len(theme.lines)]
-    for number, label in enumerate(common):  # as many classes as there are colours, the commonest
-        chosen = labels == label
-        axes.scatter(*found[key][chosen].T, s=5, color=theme.lines[number], linewidths=0)
-    axes.set_xticks([])
-    axes.set_yticks([])
+        packed = io.BytesIO()
+        np.savez(packed, **found)  # type: ignore[arg-type]  # arrays by name
+        write_atomically(path, packed.getvalue())
+    with np.load(path) as kept:
+        return dict(kept)

@@ -4,6 +4,7 @@ Each answer is kept beside the settings it was found with. Knows nothing of what
 """
 
 import json
+import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def opened(order: dict[str, Any], run: Run) -> Sheet:
     sheet, corpus, line = Sheet(order), run.corpus(), curve(run)
     sheet.about = {
         "corpus": {"hash": corpus.hash, "vocabulary": corpus.vocab_size, "sentences": len(corpus.train)},
-        "versions": {name: version(name) for name in ("undersong", "torch", "numpy")},
+        "versions": versions(),
         "step": run.step,
         "curve": line,
     }
@@ -63,6 +64,11 @@ def opened(order: dict[str, Any], run: Run) -> Sheet:
     if line and sheet.lacks(settings):
         sheet.add(settings, {f"valid_{key}": line[-1][key] for key in HELD_OUT}, {}, 0.0)
     return sheet
+
+
+def versions() -> dict[str, str]:
+    """Of what computes the figures."""
+    return {name: version(name) for name in ("undersong", "torch", "numpy")} | {"python": platform.python_version()}
 
 
 def curve(run: Run) -> list[dict[str, Any]]:
