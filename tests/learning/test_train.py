@@ -17,10 +17,11 @@ from undersong.families import IsotropicGaussian, PointMass
 from undersong.inference import Amortized
 from undersong.learning import Gradient, Run, train
 from undersong.learning.device import resolve_device
+from undersong.learning.fit import Fit, Memory
 from undersong.learning.record import Record, read_record
 from undersong.learning.validation import Figures, Validation, figures
 from undersong.models import LanguageModel
-from undersong.nets import RecurrentDecoder
+from undersong.nets import RecurrentDecoder, precision
 from undersong.objectives import ELBO, Autoencoder, AutoGen, Beta, FreeBitsMeanDimension, Linear, TargetRate
 
 
@@ -106,6 +107,31 @@ def test_going_on_takes_the_runs_own_choices_and_refuses_others(corpus, tmp_path
     assert run.config["epochs"] == 4
     with pytest.raises(UserError, match="--objective differs"):
         train(corpus, out=tmp_path / "run", objective=Beta(0.5), resume=True, quiet=True)
+
+
+@pytest.mark.parametrize(("asked", "threads"), [("fp32", 2), ("bf16", 1), ("bf16", 2), ("auto", 2)])
+def test_going_on_computes_as_the_run_was_begun_whatever_the_machine_now_prefers(
+    corpus, tmp_path, monkeypatch, asked, threads
+):
+    """``auto`` is resolved once: here on a machine fast at bf16, resumed on one that is slow at it."""
+    computed = []
+    whole_run = Fit.run
+
+    def watched(self: Fit, memory: Memory) -> Memory:
+        parts = {part.precision.name for part in self.system.modules() if hasattr(part, "precision")}
+        computed.append((parts, torch.get_num_threads()))
+        return whole_run(self, memory)
+
+    monkeypatch.setattr(Fit, "run", watched)
+    monkeypatch.setattr(precision, "bf16_speedup", lambda device: 2.0)
+    whole = learn(corpus, tmp_path / "whole", epochs=4, precision=asked, threads=threads)
+    learn(corpus, tmp_path / "run", epochs=2, precision=asked, threads=threads)
+    monkeypatch.setattr(precision, "bf16_speedup", lambda device: 0.3)
+    (run,) = train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
+    name = "bf16" if asked == "auto" else asked
+    assert computed == [({name}, threads)] * 3
+    assert (run.config["precision"], run.config["threads"]) == (name, threads)
+    assert last_weights(run.path) == last_weights(whole.path)
 
 
 def test_training_leaves_the_callers_randomness_and_threads_alone(corpus, tmp_path):
