@@ -24,7 +24,7 @@ from undersong.data.corpora.treebank import Treebank
 from undersong.data.encoding import PieceEncoder, WordEncoder
 from undersong.data.output import new_folder
 from undersong.data.progress import Steps, progress
-from undersong.data.query import Gate, Rules, encoded, lines, run, splits_said
+from undersong.data.query import Rules, encoded, lines, own_gate, run, splits_said
 from undersong.data.store import SPLITS, Corpus
 from undersong.data.tally import Tally, count, of_split
 from undersong.data.tokens import Tokenizer, dump
@@ -206,7 +206,7 @@ def _tokenizer(found: Source, rules: Rules, tally: Tally, vocabulary: int, bpe: 
     done = steps.step("learning byte pairs", tally.read)
 
     def sentences() -> Any:
-        gate = Gate()
+        gate = own_gate()
         for batch in run(lines(found, rules, gate), gate):
             training = of_split(batch, 0).column("words")
             yield from pc.binary_join(training, pa.scalar(" ", pa.large_string())).to_pylist()
@@ -232,7 +232,7 @@ def _encode(
     names = None if labels is None else pa.array(labels, pa.large_string())
     done = steps.step("encoding", total)
     encoder = PieceEncoder(tokenizer) if tokenizer.is_bpe else WordEncoder(tokenizer)
-    gate = Gate()
+    gate = own_gate()
     for batch in run(encoded(found, rules, encoder, gate), gate):
         for number, writer in enumerate(writers):
             own = of_split(batch, number)

@@ -23,6 +23,7 @@ from daft.functions import coalesce, when
 from daft.functions import hash as stable_hash
 from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
+from daft.runners import get_or_infer_runner_type
 
 from undersong.data.corpora.source import ANNOTATED, BY_HASH, SCHEMA, Part, Source, checked
 from undersong.data.encoding import Encoder
@@ -74,6 +75,11 @@ class Gate:
             waited = waited + 0.002 if self.done == last else 0.0
             last = self.done
         self.read += lines
+
+
+def own_gate() -> Gate | None:
+    """A gate where the query runs in this process; none on a Ray cluster, whose workers would wait on copies of it."""
+    return None if get_or_infer_runner_type() == "ray" else Gate()
 
 
 class _Lines(DataSource):
@@ -176,7 +182,7 @@ def encoded(source: Source, rules: Rules, encoder: Encoder, gate: Gate | None = 
 
 def splits_said(source: Source, skip_invalid: bool) -> frozenset[int]:
     """The splits that a source's lines say they belong to; for sources that tell in no other way."""
-    gate = Gate()
+    gate = own_gate()
     found: set[int] = set()
     for batch in run(_Lines(source, skip_invalid, gate).read().select("split", "skipped"), gate):
         found.update(batch.column("split").unique().to_pylist())
@@ -219,8 +225,12 @@ def _by_hash(key: daft.Expression, among: set[int], splits: tuple[float, float, 
     return chosen.otherwise(lit(last).cast(DataType.int8()))
 
 
-def run(query: daft.DataFrame, gate: Gate) -> Iterator[pa.RecordBatch]:
+def run(query: daft.DataFrame, gate: Gate | None) -> Iterator[pa.RecordBatch]:
     """The batches of a query's result, one by one, in the order of the source.
+
+    Args:
+        query: any of this module.
+        gate: the one that the query's source was given, if any.
 
     Raises:
         UserError: the source could not be read.
@@ -229,7 +239,8 @@ def run(query: daft.DataFrame, gate: Gate) -> Iterator[pa.RecordBatch]:
         for batch in query.to_arrow_iter():
             raise_failure(batch)
             yield batch
-            gate.done += len(batch)
+            if gate is not None:
+                gate.done += len(batch)
 
 
 def raise_failure(batch: pa.RecordBatch) -> None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from undersong.data.corpora.source import Source
 from undersong.data.counting import WordCounts
 from undersong.data.progress import Steps
-from undersong.data.query import Gate, Rules, lines, run
+from undersong.data.query import Rules, lines, own_gate, run
 from undersong.errors import UserError
 
 _MOST_LABELS = 65_536
@@ -100,7 +100,7 @@ def count(found: Source, rules: Rules, folder: Path, steps: Steps) -> Tally:
     """The first run."""
     tally = Tally(folder)
     done = steps.step("counting words")
-    gate = Gate()
+    gate = own_gate()
     for batch in run(lines(found, rules, gate), gate):
         tally.add(batch, found)
         done(len(batch))
