@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.decoding.treebank import NOUNS, VERBS, toy_treebank
 
 from undersong.cli import main
 from undersong.data.corpora.brackets import read_trees
@@ -29,26 +30,6 @@ from undersong.measures.clustering import agreement
 from undersong.models import DMV, HMM, PCFG, MixtureOfExperts, MixtureOfUnigrams
 from undersong.nets import Label, RecurrentDecoder
 
-NOUNS, VERBS = ("dog", "cat", "bird", "child"), ("sees", "hears", "likes")
-
-
-def _conllu(random: np.random.Generator, count: int) -> str:
-    """the NOUN VERB the NOUN . with heads and tags."""
-    blocks = []
-    for _ in range(count):
-        a, b, v = random.choice(NOUNS), random.choice(NOUNS), random.choice(VERBS)
-        rows = [("the", "DET", 2), (a, "NOUN", 3), (v, "VERB", 0), ("the", "DET", 5), (b, "NOUN", 3), (".", "PUNCT", 3)]
-        blocks.append("\n".join(f"{i}\t{w}\t_\t{t}\t_\t_\t{h}\tdep\t_\t_" for i, (w, t, h) in enumerate(rows, 1)))
-    return "\n\n".join(blocks) + "\n\n"
-
-
-def _trees(random: np.random.Generator, count: int) -> str:
-    lines = []
-    for _ in range(count):
-        a, b, v = random.choice(NOUNS), random.choice(NOUNS), random.choice(VERBS)
-        lines.append(f"(S (NP (DT the) (NN {a})) (VP (VB {v}) (NP (DT the) (NN {b}))) (. .))\n")
-    return "".join(lines)
-
 
 def _run(folder: Path, name: str, corpus: Path, model: Any, **more: Any) -> Run:
     options = {"learner": EM, "epochs": 3, "device": "cpu", "precision": "fp32", "threads": 1, "quiet": True, **more}
@@ -60,17 +41,12 @@ def _run(folder: Path, name: str, corpus: Path, model: Any, **more: Any) -> Run:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """One small trained model of each kind."""
     folder = tmp_path_factory.mktemp("structures")
-    random = np.random.default_rng(0)
-    for kind, write in (("conllu", _conllu), ("ptb", _trees)):
-        (folder / kind).mkdir()
-        for split, count in (("train", 60), ("valid", 12), ("test", 12)):
-            (folder / kind / f"{split}.{kind}").write_text(write(random, count))
-        prepare(str(folder / kind), out=folder / f"{kind}-corpus", min_words=2, show_progress=False)
+    words, trees = toy_treebank(folder, "conllu"), toy_treebank(folder, "ptb")
     lines = [f"{k},the {w} {v} {w}\n" for k, w in enumerate(NOUNS) for v in VERBS for _ in range(6)]
     (folder / "classes.csv").write_text("label,text\n" + "".join(lines))
     prepare(str(folder / "classes.csv"), out=folder / "classes", label_column="label", text_column="text", min_words=2,
             splits=(0.6, 0.2, 0.2), show_progress=False)  # fmt: skip
-    words, trees, classes = folder / "conllu-corpus", folder / "ptb-corpus", folder / "classes"
+    classes = folder / "classes"
     return {
         "hmm": _run(folder, "hmm", words, partial(HMM, states=5)),
         "dmv": _run(folder, "dmv", words, DMV),

@@ -35,6 +35,9 @@ class Stored(Trained, Protocol):
 def tag(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
     """The sentences with the state of each word as its tag: ``s0``, ``s1``, ...; all else stays.
 
+    Where a state lasts for a segment of words (``SemiMarkovHMM``), the spans are the segments: (first word, word after
+    the last, state). Their states in order are the sentence's template.
+
     Args:
         run: a trained model whose posterior is a chain of states, and its tokenizer.
         sentences: their words, which are read as they are.
@@ -42,11 +45,8 @@ def tag(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
     Raises:
         UserError: the model gives words no states, its vocabulary is of word pieces, or a sentence has no words.
     """
-    found = _each(run, sentences, structures.tags, "gives words no tags: use an HMM")
-    return [
-        replace(sentence, tags=tuple(f"s{state}" for state in states[: len(sentence.words)].tolist()))
-        for sentence, states in zip(sentences, found, strict=True)
-    ]
+    found = _each(run, sentences, _states, "gives words no tags: use an HMM")
+    return [_with_states(sentence, states) for sentence, states in zip(sentences, found, strict=True)]
 
 
 def parse(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
@@ -141,6 +141,20 @@ def possible(q: Distribution, rows: Sequence[int]) -> None:
 
 def _spelled(tokenizer: Tokenizer, word: str) -> str:
     return word.lower() if tokenizer.lowercase else word
+
+
+def _states(q: Distribution) -> Tensor | None:
+    """The state of each word, and under it, if there are segments, how many words start one: [B, 1 or 2, T]."""
+    rows = [row for row in (structures.tags(q), structures.segments(q)) if row is not None]
+    return torch.stack(rows, 1) if rows else None
+
+
+def _with_states(sentence: Sentence, found: Tensor) -> Sentence:
+    states, *sizes = found[:, : len(sentence.words)].tolist()
+    tagged = replace(sentence, tags=tuple(f"s{state}" for state in states))
+    if not sizes:
+        return tagged
+    return replace(tagged, spans=tuple((t, t + size, f"s{states[t]}") for t, size in enumerate(sizes[0]) if size))
 
 
 def _with_tree(sentence: Sentence, tree: Tensor) -> Sentence:

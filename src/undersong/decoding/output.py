@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from undersong.data.corpora.annotated import Sentence as Annotated
 from undersong.decoding.generating import Interpolation, Sentence
 from undersong.decoding.rewriting import Rewriting
 from undersong.errors import UserError
@@ -35,6 +36,20 @@ def as_json(results: Sequence[Any]) -> str:
     """A JSON list of results, one a line."""
     rows = (json.dumps(asdict(result), ensure_ascii=False) for result in results)
     return "[\n" + ",\n".join(map(_escaped, rows)) + "\n]" if results else "[]"
+
+
+def tagged(sentence: Annotated) -> str:
+    """Each word, or each segment in brackets, with its tag.
+
+    >>> tagged(Annotated(("a", "dog", "barks"), tags=("s0", "s0", "s1")))
+    'a/s0 dog/s0 barks/s1'
+    >>> tagged(Annotated(("a", "dog", "barks"), tags=("s0", "s0", "s1"), spans=((0, 2, "s0"), (2, 3, "s1"))))
+    '[a dog]/s0 [barks]/s1'
+    """
+    words = [printable(word) for word in sentence.words]
+    if sentence.spans is None:
+        return " ".join(f"{word}/{tag}" for word, tag in zip(words, sentence.tags or (), strict=True))
+    return " ".join(f"[{' '.join(words[first:after])}]/{tag}" for first, after, tag in sentence.spans)
 
 
 def rewritings(results: Iterable[Rewriting]) -> str:

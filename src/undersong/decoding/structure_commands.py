@@ -49,7 +49,7 @@ class Reading:
 
 @with_options(Reading)
 def tag_command(run: Path, sentences: list[str], reading: Reading, conllu: bool = False) -> int:
-    """Give each word of a sentence its tag: the state that a hidden Markov model has it in.
+    """Give each word, or each segment of words, its tag: the state that a hidden Markov model has it in.
 
     Args:
         run: folder of a trained run.
@@ -59,12 +59,12 @@ def tag_command(run: Path, sentences: list[str], reading: Reading, conllu: bool 
     loaded = Run.load(run)
     found = tag(loaded, _given(loaded, sentences, reading))
     if reading.json:
-        print(_json({"words": s.words, "tags": s.tags} for s in found))
+        print(_json({"words": s.words, "tags": s.tags, "segments": s.spans} for s in found))
     elif conllu:
         sys.stdout.write(write_conllu(found))
     else:
         for s in found:
-            print(" ".join(f"{printable(w)}/{t}" for w, t in zip(s.words, s.tags or (), strict=True)))
+            print(output.tagged(s))
     return 0
 
 

@@ -41,6 +41,19 @@ def _(q: SemiMarkov) -> Tensor:
 
 
 @singledispatch
+def segments(q: Distribution) -> Tensor | None:
+    """How many words the segment that starts at a word has, 0 where none starts [B, T], any number in padding; None
+    for what has no segments."""
+    return None
+
+
+@segments.register
+def _(q: SemiMarkov) -> Tensor:
+    z, longest = q.mode, q.potentials[2].shape[2]
+    return torch.where(z >= 0, z % longest + 1, 0)
+
+
+@singledispatch
 def heads(q: Distribution) -> Tensor | None:
     """The head of each word [B, T]: 0 for the root, 1 to T for a word; None for what is no dependency tree."""
     return None
