@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.report.test_html import Reader
 
-from undersong.decoding import Greedy
+from undersong.decoding import Greedy, Sample, interpolate, reconstruct, sample
 from undersong.errors import UserError
 from undersong.learning import Run
 from undersong.report import compare, sections
@@ -37,6 +37,58 @@ def test_everything_asked_for_is_there(home: Path, tmp_path: Path) -> None:
     figures = [given["src"] for tag, given in page.tags if tag == "img"]
     assert len(figures) == 5  # the plane, two curves, the posteriors' histograms and their map
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"report.html"}
+
+
+class Cells(Reader):
+    """The cells of a page: by section and column, from top to bottom."""
+
+    def __init__(self, text: str) -> None:
+        self.titles: list[str] = []
+        self.cells: dict[tuple[str, str], list[str]] = {}
+        self.column: str | None = None
+        super().__init__(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        if tag == "h2":
+            self.titles.append("")
+        if tag in ("td", "th") and "data-column" in dict(attrs):
+            self.column = dict(attrs)["data-column"] or ""
+            self.cells.setdefault((self.titles[-1], self.column), []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        super().handle_endtag(tag)
+        if tag in ("td", "th"):
+            self.column = None
+
+    def handle_data(self, data: str) -> None:
+        super().handle_data(data)
+        if self.open[-1:] == ["h2"]:
+            self.titles[-1] += data
+        elif self.column is not None:
+            self.cells[self.titles[-1], self.column][-1] += data
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_every_sentence_is_what_its_own_run_writes(home: Path, tmp_path: Path, seed: int) -> None:
+    runs = {name: Run.load(home / name) for name in ("vae", "<b>$autogen")}
+    how = Sample(temperature=0.8)
+    page = Cells(made(home, tmp_path / "r.html", *runs, seed=seed, search=how))
+    told = ["Reconstructions", "Sentences from the prior", "From one sentence to another"]
+    assert [title for title in page.titles if title in told] == told
+    texts = [text.strip() for text in page.cells["Reconstructions", "sentence"]]
+    (ends,) = re.findall("From “(.+)” to “(.+)”", page.text)
+    assert (len(texts), len(set(texts))) == (3, 3)
+    assert ends[0] != ends[1]
+    for name, run in runs.items():
+        written = {
+            told[0]: [r.text for r in reconstruct(run, texts, how, False, unknown=False, seed=seed)],
+            told[1]: [s.text for s in sample(run, 3, how, unknown=False, seed=seed)],
+            told[2]: [s.text for s in interpolate(run, *ends, 4, how, False, unknown=False, seed=seed).steps],
+        }
+        for title, lines in written.items():
+            assert [text.strip() for text in page.cells[title, name]] == lines, (title, name)
+    assert all(page.cells[title, "vae"] != page.cells[title, "<b>$autogen"] for title in told)
 
 
 def judged(home: Path, folder: Path, run: str, **figures: object) -> Evidence:

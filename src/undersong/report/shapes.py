@@ -33,7 +33,7 @@ def histograms(models: Mapping[str, Arrays], theme: Theme = LIGHT) -> Figure:
         theme: colours.
     """
     figure = Figure(figsize=(max(6.4, 2.6 * len(models)), 5.4), layout="constrained", facecolor=theme.paper)
-    grid = figure.subplots(2, len(models), squeeze=False, sharex="row")
+    grid = figure.subplots(2, len(models), squeeze=False)
     reach = max((float(np.abs(found["mean"]).max()) for found in models.values()), default=1.0) or 1.0
     values = np.concatenate([found["variance"].ravel() for found in models.values()]).clip(SMALLEST)
     means = np.linspace(-reach, reach, BINS + 1)
