@@ -11,6 +11,7 @@ stay in the result, marked, so that whoever counts the result knows how far the 
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -235,6 +236,8 @@ def run(query: daft.DataFrame, gate: Gate | None) -> Iterator[pa.RecordBatch]:
     Raises:
         UserError: the source could not be read.
     """
+    for talk in ("DAFT_PROGRESS_BAR", "DAFT_SHOW_QUERY_ID"):  # at a terminal, over our own bars
+        os.environ.setdefault(talk, "0")
     with daft.execution_config_ctx(default_morsel_size=STEP, maintain_order=True):
         for batch in query.to_arrow_iter():
             raise_failure(batch)
