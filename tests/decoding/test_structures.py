@@ -118,6 +118,27 @@ def test_clusters_are_described_by_their_own_words(runs: dict[str, Run]) -> None
     assert "dog" in mine.words
 
 
+@pytest.mark.parametrize("examples", [1, 2, 99])
+def test_clusters_are_shown_by_the_sentences_they_are_surest_of(runs: dict[str, Run], examples: int) -> None:
+    """Each is in that cluster, no other of the cluster is surer, none stands twice, and there are as many as asked."""
+    run = runs["mixture"]
+    split = run.corpus().train
+    ids = [split.ids(row).tolist() for row in range(len(split))]
+    p = probabilities(run, ids)
+    sure: dict[int, dict[str, float]] = {}
+    for each, words in zip(p, ids, strict=True):
+        sure.setdefault(int(each.argmax()), {})[run.tokenizer.decode(words)] = float(each.max())
+    shown = describe_clusters(run, split, sentences=examples)
+    assert {c.cluster for c in shown if c.sentences} == set(sure)
+    for c in shown:
+        mine = sure.get(c.cluster, {})
+        assert len(c.sentences) == len(set(c.sentences)) == min(examples, len(mine))
+        assert set(c.sentences) <= set(mine)
+        best = sorted(mine.values(), reverse=True)[: len(c.sentences)]
+        assert [mine[text] for text in c.sentences] == pytest.approx(best, abs=1e-7)
+    assert max(map(len, sure.values())) > 2
+
+
 def test_what_tag_and_parse_write_is_read_again(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tag", str(runs["hmm"].path), "--split", "test", "--conllu"]) == 0
     tagged = list(read_conllu(io.StringIO(capsys.readouterr().out), "out"))
