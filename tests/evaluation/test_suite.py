@@ -18,7 +18,7 @@ from undersong.evaluation.perplexity import Fluency, Perplexity, Reader, in_memo
 from undersong.evaluation.probe import ProbeTraining
 from undersong.evaluation.rates import Rates
 from undersong.evaluation.reconstruction import Reconstruction
-from undersong.evaluation.shape import PosteriorShape, histograms, tsne
+from undersong.evaluation.shape import PosteriorShape, histograms, pictured, tsne
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.evaluation.suite import SUITE, examine
 from undersong.inference import Exact
@@ -194,6 +194,16 @@ def test_pictures(tmp_path):
     picture = tsne(subject, points=20)
     assert picture["xy"].shape == (20, 2)
     assert set(picture["label"]) <= {0, 1, 2}
+    assert picture["classes"].tolist() == ["a", "b", "c"]
+    assert pictured(subject).keys() == {"mean", "variance", "xy", "label", "classes"}
+
+
+def test_a_split_too_small_for_a_map_has_its_histograms(tmp_path):
+    corpus = toy_corpus(tmp_path, test=3, labelled=False)
+    subject = Subject(vae(corpus), corpus)
+    with pytest.raises(NotApplicable, match="at least 4 sentences, and there are 3"):
+        tsne(subject)
+    assert pictured(subject).keys() == {"mean", "variance"}
 
 
 def test_perplexities_know_good_samples_from_bad_ones(tmp_path):
