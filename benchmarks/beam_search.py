@@ -2,45 +2,40 @@
 
     python -m benchmarks.beam_search [--json]
 
-The same trained decoder (vocabulary 12,000, embedding 200, LSTM 512, z 32), the same latent vectors (posterior means
-of test sentences), the same rules of search; arms in turns; medians. ``ratio`` is of seconds in fp32, ``ratio_bf16``
-sets ours in bf16 against the opponent in fp32, ``ratio_bf16_both`` against the opponent in bf16. The sentences found
-are compared: ``same`` is the share that is equal word for word (near ties may fall either way), ``nats_lost`` how much
-lower ours score on average. See ``opponents/beam_one_by_one.py``.
+The same trained decoder (vocabulary 12,000, embedding 200, LSTM 512, z 32), the same latent vectors, the same rules of
+search; arms in turns; medians. ``ratio`` is of seconds in fp32, ``ratio_bf16`` sets ours in bf16 against the opponent
+in fp32, ``ratio_bf16_both`` against the opponent in bf16. The sentences found are compared: ``same`` is the share that
+is equal word for word (near ties may fall either way), ``nats_lost`` how much lower ours score on average. See
+``opponents/beam_one_by_one.py``.
 
-The decoder is trained once a machine, for ``STEPS`` steps of AutoGen(1) with an isotropic posterior, and kept beside
-the benchmark's corpus: how long its sentences are and how sure it is of them decide how much work there is.
+How long sentences are, and how alike, decides how much work there is; so the decoder must read z. It is trained once a
+machine until it knows a few of WordNet's definitions by heart (AutoGen of many reconstructions, isotropic posterior),
+and searched from their posterior means. ``distinct`` is the share of different sentences among those found, ``words``
+their mean length, ``words_of_corpus`` that of the corpus; too few, or too short, are an error.
 """
 
 import argparse
 import statistics
-import tempfile
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 
 import torch
-from safetensors.torch import load_model, save_model
 from torch import Tensor
 
-from benchmarks.common import in_turns, machine, show, wordnet
+from benchmarks.common import in_turns, machine, require, show, wordnet
 from benchmarks.opponents.beam_one_by_one import OneByOne
-from undersong.data.batching import Batches
-from undersong.data.store import Corpus
+from benchmarks.sentence_vae import Sizes, Training, ask_sizes, copy_lstm, learned, trained
+from undersong.data.store import Split
 from undersong.decoding import Beam, Hypothesis
-from undersong.estimators import Pathwise
 from undersong.families import IsotropicGaussian
-from undersong.inference import Amortized
-from undersong.learning.gradient import Gradient
 from undersong.learning.system import System
-from undersong.models import VAE
-from undersong.nets import RecurrentDecoder, RecurrentEncoder
-from undersong.nets.precision import BF16, FP32, Precision, resolve, set_precision
+from undersong.nets import RecurrentDecoder
+from undersong.nets.precision import BF16, FP32, Precision, set_precision
 from undersong.objectives import AutoGen
 
-VOCABULARY, EMBEDDING, HIDDEN, LATENT = 12_000, 200, 512, 32
 Found = list[tuple[list[int], float]]
-STEPS, WIDTH, LIMIT, SENTENCES = 300, 10, 30, 64
+TRAINING = Training(AutoGen(100.0), steps=900, lr=3e-3, batch=32, sentences=512)
+WIDTH, LIMIT, SENTENCES = 10, 30, 64
 
 
 class Ours:
@@ -58,21 +53,14 @@ class Ours:
 class Usual:
     """The opponent, with our weights."""
 
-    def __init__(self, system: System, dtype: torch.dtype) -> None:
-        self.net, self.dtype = OneByOne(VOCABULARY, EMBEDDING, HIDDEN, LATENT).eval(), dtype
+    def __init__(self, system: System, sizes: Sizes, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.net = OneByOne(sizes.vocabulary, sizes.embedding, sizes.hidden, sizes.latent).eval()
         ours = system.model.decoder  # type: ignore[attr-defined]
         assert isinstance(ours, RecurrentDecoder)
-        assert ours.layer.weight_constant is not None
-        order = (
-            torch.arange(4 * HIDDEN).view(4, HIDDEN)[[0, 1, 3, 2]].flatten()
-        )  # ours: i, f, o, g; torch's: i, f, g, o
-        read = torch.cat([ours.layer.weight_input, ours.layer.weight_constant], 1)
+        copy_lstm(ours.layer, self.net.cell)  # type: ignore[arg-type]
         with torch.no_grad():
             self.net.embedding.weight.copy_(ours.embed.weight)
-            self.net.cell.weight_ih.copy_(read[order])
-            self.net.cell.weight_hh.copy_(ours.layer.weight_hidden[order])
-            self.net.cell.bias_ih.copy_(ours.layer.bias[order])
-            self.net.cell.bias_hh.zero_()
             self.net.output.weight.copy_(ours.vocabulary.weight)
             self.net.output.bias.copy_(ours.vocabulary.bias)
         self.net.to(dtype)
@@ -81,35 +69,12 @@ class Usual:
         return [self.net.search(one[None].to(self.dtype), WIDTH, LIMIT) for one in z]
 
 
-def trained(corpus: Corpus, steps: int) -> System:
-    """A system trained for ``steps`` steps, or as it was trained before."""
-    torch.manual_seed(0)
-    model = VAE(VOCABULARY, LATENT, partial(RecurrentDecoder, embedding=EMBEDDING, hidden=HIDDEN))
-    encoder = partial(RecurrentEncoder, embedding=EMBEDDING, hidden=HIDDEN)
-    inference = Amortized(VOCABULARY, LATENT, encoder, IsotropicGaussian)
-    system = System(model, inference, Pathwise(), AutoGen(1.0))
-    kept = Path(tempfile.gettempdir()) / "undersong-benchmarks" / f"beam-search-{corpus.hash}-{steps}.safetensors"
-    if kept.exists():
-        load_model(system, kept)
-        return system.eval()
-    set_precision(system, resolve("auto"))
-    learner, batches, step = Gradient(system), Batches(corpus.train, sentences=128), 0
-    while step < steps:
-        for x in batches.epoch(step // len(batches)):
-            learner.step(x, step)
-            step += 1
-            if step == steps:
-                break
-    save_model(system, str(kept))
-    return system.eval()
-
-
-def latents(system: System, corpus: Corpus, parts: int) -> list[Tensor]:
-    """Posterior means of sentences spread evenly over the test split, in ``parts`` parts."""
-    rows = torch.linspace(0, len(corpus.test) - 1, parts * SENTENCES).long().tolist()
+def latents(system: System, split: Split, parts: int) -> list[Tensor]:
+    """Posterior means of sentences spread evenly over a split, in ``parts`` parts."""
+    rows = torch.linspace(0, len(split) - 1, parts * SENTENCES).long().tolist()
     set_precision(system, FP32)
     with torch.no_grad():
-        return list(system.posterior(corpus.test.batch(rows)).mean.split(SENTENCES))
+        return list(system.posterior(split.batch(rows)).mean.split(SENTENCES))
 
 
 def compare(ours: Found, theirs: Found) -> tuple[float, float]:
@@ -124,24 +89,37 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--parts", type=int, default=2, help=f"of {SENTENCES} sentences")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=STEPS, help="of training, once")
+    parser.add_argument("--steps", type=int, default=TRAINING.steps, help="of training, once")
+    parser.add_argument("--learn", type=int, default=TRAINING.sentences, help="sentences to know by heart")
+    ask_sizes(parser)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    corpus = wordnet(VOCABULARY)
-    system = trained(corpus, chosen.steps)
-    parts = latents(system, corpus, chosen.parts)
+    sizes, training = Sizes(*chosen.sizes), replace(TRAINING, steps=chosen.steps, sentences=chosen.learn)
+    corpus = wordnet(sizes.vocabulary)
+    system = trained(corpus, sizes, training, IsotropicGaussian)
+    parts = latents(system, learned(corpus, training), chosen.parts)
     arms: dict[str, Callable[[Tensor], Found]] = {
         "ours": Ours(system, FP32),
-        "usual": Usual(system, torch.float32),
+        "usual": Usual(system, sizes, torch.float32),
         "ours_bf16": Ours(system, BF16),
-        "usual_bf16": Usual(system, torch.bfloat16),
+        "usual_bf16": Usual(system, sizes, torch.bfloat16),
     }
     found = {name: [hypothesis for z in parts for hypothesis in arm(z)] for name, arm in arms.items()}
-    times = in_turns(arms, parts, chosen.rounds)
-    seconds = {name: sum(each) / (len(parts) * SENTENCES) for name, each in times.items()}
+    length = float(corpus.train.lengths.mean())
+    content = {tuple(words) for words, _ in found["ours"]}
+    about = {
+        "distinct": require("distinct", len(content) / len(found["ours"]), least=0.5),
+        "words": require("words", statistics.mean(len(words) for words, _ in found["ours"]), least=0.7 * length),
+        "words_of_corpus": length,
+        "nats": -statistics.mean(log_prob for _, log_prob in found["ours"]),
+    }
     same, lost = compare(found["ours"], found["usual"])
     same_bf16, lost_bf16 = compare(found["ours_bf16"], found["usual"])
+    require("same", same, least=0.9)
+    require("nats_lost", abs(lost), most=0.01)
+    times = in_turns(arms, parts, chosen.rounds)
+    seconds = {name: sum(each) / (len(parts) * SENTENCES) for name, each in times.items()}
     result = {
         **machine(),
         "ratio": seconds["usual"] / seconds["ours"],
@@ -152,7 +130,7 @@ def main() -> None:
         "same_bf16": same_bf16,
         "nats_lost": lost,
         "nats_lost_bf16": lost_bf16,
-        "words": statistics.mean(len(words) for words, _ in found["ours"]),
+        **about,
         "sentences": len(parts) * SENTENCES,
         "steps_trained": chosen.steps,
     }

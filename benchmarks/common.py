@@ -4,6 +4,7 @@ Knows nothing of what is measured.
 """
 
 import json
+import math
 import platform
 import statistics
 import tempfile
@@ -77,6 +78,17 @@ def wordnet(vocabulary: int) -> Corpus:
         return Corpus.open(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     return prepare("wordnet", out=folder, vocabulary=vocabulary, show_progress=False)
+
+
+def require(name: str, value: float, *, least: float = -math.inf, most: float = math.inf) -> float:
+    """A figure without which a benchmark compares nothing.
+
+    Raises:
+        RuntimeError: it is outside its bounds, or no number.
+    """
+    if not least <= value <= most:
+        raise RuntimeError(f"{name} is {value:.3g}, but must lie between {least:.3g} and {most:.3g}.")
+    return value
 
 
 def machine() -> dict[str, Any]:

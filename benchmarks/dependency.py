@@ -5,8 +5,8 @@
 30 words, batch 32, float32, projective trees with one root: log Z and the probability of every arc, asked of a
 distribution made anew, as users of either library write it. ``ratio`` is of seconds; ``ratio_multiroot`` that with
 several roots allowed, ``ratio_gradient`` that of log Z and one backward pass. Arms in turns, medians; both arms'
-numbers are compared in the same run. torch_struct's arcs are [head, child] among words with the root's on the
-diagonal: each arm gets its own layout, made beforehand.
+numbers are compared in the same run, and must agree. torch_struct's arcs are [head, child] among words with the root's
+on the diagonal: each arm gets its own layout, made beforehand.
 """
 
 import argparse
@@ -18,10 +18,9 @@ import torch
 import torch_struct
 from torch import Tensor
 
-from benchmarks.common import in_turns, machine, show
+from benchmarks.common import in_turns, machine, require, show
 from undersong.distributions import Dependency
 
-WORDS, SENTENCES = 30, 32
 Result = tuple[Tensor, Tensor]  # log Z [B], and marginals [B, T, T] in torch_struct's layout
 
 
@@ -35,11 +34,11 @@ def folded(arcs: Tensor) -> Tensor:
 class Case:
     """Scores in both layouts."""
 
-    def __init__(self, seed: int, multiroot: bool, gradient: bool):
+    def __init__(self, words: int, sentences: int, seed: int, multiroot: bool, gradient: bool):
         generator = torch.Generator().manual_seed(seed)
-        self.arcs = torch.randn(SENTENCES, WORDS + 1, WORDS + 1, generator=generator)
+        self.arcs = torch.randn(sentences, words + 1, words + 1, generator=generator)
         self.folded = folded(self.arcs)
-        self.lengths = torch.full((SENTENCES,), WORDS)
+        self.lengths = torch.full((sentences,), words)
         self.multiroot, self.gradient = multiroot, gradient
 
 
@@ -70,13 +69,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--words", type=int, default=30)
+    parser.add_argument("--sentences", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for a busy machine")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     warnings.filterwarnings("ignore", module="torch")
     arms: dict[str, Callable[[Case], Result]] = {"ours": ours, "theirs": theirs}
-    cases = [Case(0, False, False), Case(1, True, False), Case(2, False, True)]
+    size = chosen.words, chosen.sentences
+    cases = [Case(*size, 0, False, False), Case(*size, 1, True, False), Case(*size, 2, False, True)]
     log_z, marginals = 0.0, 0.0
     for case in cases:
         (value, probabilities), (their_value, their_probabilities) = ours(case), theirs(case)
@@ -89,9 +91,9 @@ def main() -> None:
         **dict(zip(("ratio", "ratio_multiroot", "ratio_gradient"), ratios, strict=True)),
         "milliseconds": 1e3 * times["ours"][0],
         "milliseconds_theirs": 1e3 * times["theirs"][0],
-        "log_z_apart": log_z,
-        "marginals_apart": marginals,
-        "opponent": f"torch_struct DependencyCRF {WORDS} words, batch {SENTENCES}",
+        "log_z_apart": require("log_z_apart", log_z, most=1e-5),
+        "marginals_apart": require("marginals_apart", marginals, most=1e-4),
+        "opponent": f"torch_struct DependencyCRF {chosen.words} words, batch {chosen.sentences}",
     }
     show(result, chosen.json)
 

@@ -7,7 +7,8 @@ Baum-Welch once: expected counts over all sentences, then new tables. Ours is wh
 --learner EM`` runs: batches read from the store, ``EM.step`` on each, ``EM.end_epoch``, in fp32; hmmlearn's is ``fit``,
 in fp64. Arms in turns; medians. ``ratio`` is seconds of hmmlearn's ``implementation="scaling"`` over ours,
 ``ratio_default`` those of its default. ``likelihood_apart`` and ``tables_apart`` are the largest relative differences
-between our log-likelihood and updated tables and hmmlearn's, over all entries of 1e-30 or more (fp32 ends soon below).
+between our log-likelihood and updated tables and hmmlearn's, over all entries of 1e-30 or more (fp32 ends soon below);
+more than rounding is an error.
 
 ``--sharp N`` takes N steps of EM first: tables are then far from even, and probabilities underflow more.
 ``--scaling`` measures the E-step of 1,000 to 100,000 sentences too, in batches of 128 (the default of ``train``) and in
@@ -23,6 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.common import in_turns, machine, show
+from benchmarks.common import in_turns, machine, require, show
 from benchmarks.opponents.categorical_hmm import OneStep, Tables
 from undersong.data import Batches, Corpus
 from undersong.data.store import Split
@@ -42,25 +44,34 @@ from undersong.learning import EM, System
 from undersong.models import HMM
 from undersong.objectives import ELBO
 
-STATES, VOCABULARY, SENTENCES, SHORTEST, LONGEST = 45, 10_000, 4_000, 6, 40
+SHORTEST, LONGEST = 6, 40
 TOKENS = 16_000  # words of a batch
 SIZES = (1_000, 10_000, 100_000)
 
 
-def make_corpus(folder: Path, sentences: int) -> Split:
+@dataclass(frozen=True)
+class Sizes:
+    """Of the model, and how many sentences both learn from."""
+
+    states: int = 45
+    vocabulary: int = 10_000
+    sentences: int = 4_000
+
+
+def make_corpus(folder: Path, vocabulary: int, sentences: int) -> Split:
     """A prepared corpus of random sentences, the r-th word about as frequent as 1 / (r + 10)."""
     folder.mkdir()
     random = np.random.default_rng(0)
-    tokenizer = Tokenizer.of_words(f"word{i}" for i in range(VOCABULARY - 4))
+    tokenizer = Tokenizer.of_words(f"word{i}" for i in range(vocabulary - 4))
     tokenizer.save(folder / "tokenizer.json")
     lengths = random.integers(SHORTEST, LONGEST + 1, sentences)
-    frequency = 1 / (np.arange(VOCABULARY - 4) + 10.0)
-    words = 4 + random.choice(VOCABULARY - 4, int(lengths.sum()), p=frequency / frequency.sum())
+    frequency = 1 / (np.arange(vocabulary - 4) + 10.0)
+    words = 4 + random.choice(vocabulary - 4, int(lengths.sum()), p=frequency / frequency.sum())
     for name, count in (("train", sentences), ("valid", 1), ("test", 1)):
-        writer = SplitWriter(folder / f"{name}.arrow", VOCABULARY, labelled=False)
+        writer = SplitWriter(folder / f"{name}.arrow", vocabulary, labelled=False)
         writer.append(words[: int(lengths[:count].sum())], lengths[:count], None)
         writer.close()
-    info = {"hash": "", "vocab_size": VOCABULARY, "labels": None, "settings": {"lowercase": True}}
+    info = {"hash": "", "vocab_size": vocabulary, "labels": None, "settings": {"lowercase": True}}
     (folder / "corpus.json").write_text(json.dumps(info))
     return Corpus.open(folder).train
 
@@ -68,10 +79,10 @@ def make_corpus(folder: Path, sentences: int) -> Split:
 class Ours:
     """EM steps on the public seams, from the same tables each time."""
 
-    def __init__(self, split: Split, batches: Batches):
+    def __init__(self, sizes: Sizes, split: Split, batches: Batches):
         torch.manual_seed(0)
-        self.split, self.batches = split, batches
-        self.model = HMM(VOCABULARY, STATES, ends=False, smoothing=0.0)
+        self.sizes, self.split, self.batches = sizes, split, batches
+        self.model = HMM(sizes.vocabulary, sizes.states, ends=False, smoothing=0.0)
         self.start = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     def begin(self) -> EM:
@@ -79,7 +90,7 @@ class Ours:
         with torch.no_grad():
             for name, p in self.model.named_parameters():
                 p.copy_(self.start[name])
-        return EM(System(self.model, Exact(VOCABULARY, STATES), Marginal(), ELBO()))  # type: ignore[arg-type]
+        return EM(System(self.model, Exact(self.sizes.vocabulary, self.sizes.states), Marginal(), ELBO()))  # type: ignore[arg-type]
 
     def expect(self, learner: EM) -> None:
         """The E-step: every batch once."""
@@ -128,10 +139,10 @@ def apart(ours: Tables, theirs: Tables) -> float:
     return max(float((1 - less[more >= 1e-30] / more[more >= 1e-30]).max()) for less, more in pairs)
 
 
-def against_hmmlearn(folder: Path, sharp: int, rounds: int) -> dict[str, Any]:
+def against_hmmlearn(folder: Path, sizes: Sizes, sharp: int, rounds: int) -> dict[str, Any]:
     """Both implementations of hmmlearn and ours in turns."""
-    split = make_corpus(folder / "corpus", SENTENCES)
-    ours = Ours(split, Batches(split, tokens=TOKENS))
+    split = make_corpus(folder / "corpus", sizes.vocabulary, sizes.sentences)
+    ours = Ours(sizes, split, Batches(split, tokens=TOKENS))
     ours.sharpen(sharp)
     ours.begin()
     start = ours.tables()
@@ -141,8 +152,9 @@ def against_hmmlearn(folder: Path, sharp: int, rounds: int) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, arm in theirs.items():
         other, tables = arm()
-        result[f"likelihood_apart_{name}"] = abs(likelihood - other) / abs(other)
-        result[f"tables_apart_{name}"] = apart(ours.tables(), tables)
+        likelihoods = require("likelihood_apart", abs(likelihood - other) / abs(other), most=1e-5)
+        result[f"likelihood_apart_{name}"] = likelihoods
+        result[f"tables_apart_{name}"] = require("tables_apart", apart(ours.tables(), tables), most=1e-2)
     arms: dict[str, Callable[[Any], object]] = {"ours": lambda _: ours()}
     arms |= {name: lambda _, arm=arm: arm() for name, arm in theirs.items()}  # type: ignore[misc]
     medians = {name: times[0] for name, times in in_turns(arms, [None], rounds).items()}
@@ -156,10 +168,10 @@ def against_hmmlearn(folder: Path, sharp: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def at_sizes(folder: Path, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
+def at_sizes(folder: Path, shape: Sizes, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
     """Microseconds of CPU time a word of the E-step at each size of corpus, in turns; and what a step costs besides."""
-    splits = {size: make_corpus(folder / str(size), size) for size in sizes}
-    arms = {size: Ours(split, Batches(split)) for size, split in splits.items()}
+    splits = {size: make_corpus(folder / str(size), shape.vocabulary, size) for size in sizes}
+    arms = {size: Ours(shape, split, Batches(split)) for size, split in splits.items()}
     words: dict[int, list[float]] = {size: [] for size in sizes}
     fixed = []
     for round_ in range(rounds + 1):
@@ -182,14 +194,16 @@ def main() -> None:
     parser.add_argument("--sharp", type=int, default=0, help="steps of EM before the one that is measured")
     parser.add_argument("--scaling", action="store_true", help="also the cost of a word by the size of the corpus")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sizes", type=int, nargs=3, default=astuple(Sizes()), help="states, vocabulary, sentences")
     asked = parser.parse_args()
+    sizes = Sizes(*asked.sizes)
     with tempfile.TemporaryDirectory() as folder:
         torch.set_num_threads(asked.threads)
         result = {"benchmark": "hmm_em"} | machine()
-        result |= against_hmmlearn(Path(folder), asked.sharp, asked.rounds)
+        result |= against_hmmlearn(Path(folder), sizes, asked.sharp, asked.rounds)
         if asked.scaling:
             torch.set_num_threads(1)  # CPU time of several threads would count their waiting for each other
-            result |= at_sizes(Path(folder), SIZES, asked.rounds)
+            result |= at_sizes(Path(folder), sizes, SIZES, asked.rounds)
     show(result, asked.json)
 
 

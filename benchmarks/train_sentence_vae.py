@@ -4,7 +4,8 @@
 
 Same model, batches, threads and optimiser; arms in turns; medians. ``ratio`` is for the precision that ``auto``
 chooses on this machine, ``ratio_fp32`` for fp32; ``ratio_random_padding`` sets ours against the opponent fed randomly
-drawn batches, as public sentence-VAE code is. See ``opponents/sentence_vae.py``.
+drawn batches, as public sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. See
+``opponents/sentence_vae.py``.
 """
 
 import argparse
@@ -14,37 +15,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import astuple
 
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.common import ceiling, forget_peak, in_turns, machine, resident, show, wordnet
+from benchmarks.common import ceiling, forget_peak, in_turns, machine, require, resident, show, wordnet
 from benchmarks.opponents.sentence_vae import SentenceVAE, Trainer
+from benchmarks.sentence_vae import Sizes, ask_sizes, sentence_vae
 from undersong.data.batch import Batch
 from undersong.data.batching import Batches
 from undersong.data.store import Corpus
-from undersong.estimators import Pathwise
-from undersong.inference import Amortized
 from undersong.learning.gradient import Gradient
-from undersong.learning.system import System
-from undersong.models import VAE
-from undersong.nets import RecurrentDecoder, RecurrentEncoder
 from undersong.nets.precision import FP32, Precision, resolve, set_precision
 from undersong.objectives import ELBO
 
-VOCABULARY, EMBEDDING, HIDDEN, LATENT, SENTENCES = 12_000, 200, 512, 32, 128
+SENTENCES = 128
 
 
 class Ours:
     """The public path: what `undersong train` runs at every step."""
 
-    def __init__(self, precision: Precision) -> None:
-        torch.manual_seed(0)
-        model = VAE(VOCABULARY, LATENT, partial(RecurrentDecoder, embedding=EMBEDDING, hidden=HIDDEN))
-        inference = Amortized(VOCABULARY, LATENT, partial(RecurrentEncoder, embedding=EMBEDDING, hidden=HIDDEN))
-        self.system = System(model, inference, Pathwise(), ELBO())
+    def __init__(self, sizes: Sizes, precision: Precision) -> None:
+        self.system = sentence_vae(sizes, ELBO())
         set_precision(self.system, precision)
         self.learner, self.steps = Gradient(self.system), 0
 
@@ -57,22 +51,23 @@ class Ours:
 class Usual:
     """The opponent."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         torch.manual_seed(0)
-        self.trainer = Trainer(SentenceVAE(VOCABULARY, EMBEDDING, HIDDEN, LATENT))
+        self.trainer = Trainer(SentenceVAE(sizes.vocabulary, sizes.embedding, sizes.hidden, sizes.latent))
 
     def __call__(self, x: Batch) -> float:
         return self.trainer.step(x.tokens, x.lengths, x.inputs, x.targets)
 
 
-def flops(x: Batch) -> float:
+def flops(x: Batch, sizes: Sizes) -> float:
     """Multiplications and additions of our step's matrix products, three times those of the forward pass.
 
     The usual step has more: it multiplies the vector of a word as often as the word stands in the batch.
     """
-    read = (len(x.tokens.unique()) + len(x.inputs.unique())) * EMBEDDING * 4 * HIDDEN
-    recurrent = (2 * x.tokens.shape[1] + 1) * len(x) * HIDDEN * 4 * HIDDEN
-    return 6.0 * (read + recurrent + x.num_targets * HIDDEN * VOCABULARY + len(x) * LATENT * 4 * HIDDEN)
+    gates = 4 * sizes.hidden
+    read = (len(x.tokens.unique()) + len(x.inputs.unique())) * sizes.embedding * gates
+    recurrent = (2 * x.tokens.shape[1] + 1) * len(x) * sizes.hidden * gates
+    return 6.0 * (read + recurrent + x.num_targets * sizes.hidden * sizes.vocabulary + len(x) * sizes.latent * gates)
 
 
 def spread(corpus: Corpus, count: int) -> list[Batch]:
@@ -82,16 +77,20 @@ def spread(corpus: Corpus, count: int) -> list[Batch]:
     return [corpus.train.batch(rows[int(k)]) for k in places]
 
 
-def speed(corpus: Corpus, batches: int, rounds: int, clock: Callable[[], float]) -> dict[str, float | str]:
+def speed(
+    corpus: Corpus, sizes: Sizes, batches: int, rounds: int, clock: Callable[[], float]
+) -> dict[str, float | str]:
     """The ratios and what stands behind them."""
     cases = spread(corpus, batches)
     order = np.random.default_rng(0).permutation(len(corpus.train))
     mixed = {id(x): corpus.train.batch(order[k * SENTENCES :][:SENTENCES]) for k, x in enumerate(cases)}
     precision = resolve("auto")
-    usual, fp32 = Usual(), Ours(FP32)
+    usual, fp32 = Usual(sizes), Ours(sizes, FP32)
     arms: dict[str, Callable[[Batch], object]] = {"usual": usual, "fp32": fp32, "random": lambda x: usual(mixed[id(x)])}
+    # Both begin with nearly even predictions, so that their first losses are nearly equal.
+    started = require("loss_ratio", usual(cases[0]) / fp32(cases[0]), least=0.95, most=1.05)
     if precision != FP32:
-        arms["auto"] = Ours(precision)
+        arms["auto"] = Ours(sizes, precision)
     times = in_turns(arms, cases, rounds, clock)
     times.setdefault("auto", times["fp32"])
 
@@ -103,7 +102,7 @@ def speed(corpus: Corpus, batches: int, rounds: int, clock: Callable[[], float])
     def over(ours: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(rate(ours), rate(other), strict=True))
 
-    work = sum(flops(x) for x in cases)
+    work = sum(flops(x, sizes) for x in cases)
     top = {"auto": ceiling(precision.dtype, clock), "fp32": ceiling(torch.float32, clock)}
     padded = sum(x.mask.numel() for x in cases) / sum(x.num_targets for x in cases)
     return {
@@ -115,12 +114,13 @@ def speed(corpus: Corpus, batches: int, rounds: int, clock: Callable[[], float])
         **{f"ceiling_gflops_{arm}": best / 1e9 for arm, best in top.items()},
         **{f"fraction_of_ceiling_{arm}": work / sum(times[arm]) / best for arm, best in top.items()},
         "padding": padded - 1,
+        "loss_ratio": started,
     }
 
 
-def memory(corpus: Corpus, arm: str) -> int:
+def memory(corpus: Corpus, sizes: Sizes, arm: str) -> int:
     """Peak memory of a step on the longest batch above weights and optimiser state, bytes; in a fresh process."""
-    step = Usual() if arm == "usual" else Ours(FP32 if arm == "fp32" else resolve("auto"))
+    step = Usual(sizes) if arm == "usual" else Ours(sizes, FP32 if arm == "fp32" else resolve("auto"))
     cases = spread(corpus, 20)
     step(cases[0])  # makes the optimiser's state and loads every kernel
     learner = step.trainer.optimiser if isinstance(step, Usual) else step.learner.adam
@@ -131,22 +131,23 @@ def memory(corpus: Corpus, arm: str) -> int:
     return resident("VmHWM") - before
 
 
-def memories() -> dict[str, float]:
+def memories(sizes: Sizes) -> dict[str, float]:
     """Peak memory of each arm, MB, each in its own process."""
     peaks = {}
     for arm in ("usual", "auto", "fp32"):
         command = [sys.executable, "-m", "benchmarks.train_sentence_vae", "--memory", arm]
+        command += ["--sizes", *map(str, astuple(sizes))]
         peaks[arm] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1e6
     shares = {f"memory_ratio_{arm}": peaks[arm] / peaks["usual"] for arm in ("auto", "fp32")}
     return {**{f"peak_mb_{arm}": peak for arm, peak in peaks.items()}, **shares}
 
 
-def bounds(corpus: Corpus, steps: int) -> dict[str, float]:
+def bounds(corpus: Corpus, sizes: Sizes, steps: int) -> dict[str, float]:
     """Held-out ELBO, nats a sentence, computed in fp32 after the same steps in fp32 and in bf16."""
     found = {}
     held = [corpus.valid.batch(np.arange(k, k + SENTENCES)) for k in range(0, 8 * SENTENCES, SENTENCES)]
     for name in ("fp32", "bf16"):
-        arm, epoch = Ours(Precision(name)), Batches(corpus.train, sentences=SENTENCES, seed=0)
+        arm, epoch = Ours(sizes, Precision(name)), Batches(corpus.train, sentences=SENTENCES, seed=0)
         for x in (corpus.train.batch(rows) for rows in epoch.rows(0)[:steps]):
             arm(x)
         set_precision(arm.system, FP32)
@@ -167,9 +168,9 @@ GROUPS = (
 )
 
 
-def where(x: Batch, precision: Precision) -> dict[str, float]:
+def where(x: Batch, sizes: Sizes, precision: Precision) -> dict[str, float]:
     """Share of a step's time by kind of work."""
-    arm = Ours(precision)
+    arm = Ours(sizes, precision)
     arm(x)
     with profile(activities=[ProfilerActivity.CPU]) as record:
         arm(x)
@@ -196,25 +197,27 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="also print where a step's time goes")
     parser.add_argument("--batches", type=int, default=8, help="from the shortest to the longest")
     parser.add_argument("--rounds", type=int, default=3)
+    ask_sizes(parser)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cpu-time", action="store_true", help="one thread's own time: for a machine that is busy")
     parser.add_argument("--memory", choices=("usual", "auto", "fp32"), help="only the peak memory of one arm, bytes")
     chosen = parser.parse_args()
     torch.set_num_threads(1 if chosen.cpu_time else chosen.threads)
     clock = time.process_time if chosen.cpu_time else time.perf_counter
-    corpus = wordnet(VOCABULARY)
+    sizes = Sizes(*chosen.sizes)
+    corpus = wordnet(sizes.vocabulary)
     if chosen.memory:
-        print(json.dumps(memory(corpus, chosen.memory)))
+        print(json.dumps(memory(corpus, sizes, chosen.memory)))
         return
-    result = {**machine(), **speed(corpus, chosen.batches, chosen.rounds, clock), **memories()}
+    result = {**machine(), **speed(corpus, sizes, chosen.batches, chosen.rounds, clock), **memories(sizes)}
     if chosen.elbo:
-        result |= bounds(corpus, chosen.steps)
+        result |= bounds(corpus, sizes, chosen.steps)
     show(result, chosen.json)
     if chosen.profile:
         middle = spread(corpus, 3)[1]
         for precision in dict.fromkeys((resolve("auto"), FP32)):
             print(f"\nWhere a step goes in {precision.name}:")
-            show(where(middle, precision), as_json=False)
+            show(where(middle, sizes, precision), as_json=False)
 
 
 if __name__ == "__main__":
