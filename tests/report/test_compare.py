@@ -75,7 +75,7 @@ def test_every_sentence_is_what_its_own_run_writes(home: Path, tmp_path: Path, s
     how = Sample(temperature=0.8)
     page = Cells(made(home, tmp_path / "r.html", *runs, seed=seed, search=how))
     told = ["Reconstructions", "Sentences from the prior", "From one sentence to another"]
-    assert [title for title in page.titles if title in told] == told
+    assert page.titles == []
     texts = [text.strip() for text in page.cells["Reconstructions", "sentence"]]
     (ends,) = re.findall("From “(.+)” to “(.+)”", page.text)
     assert (len(texts), len(set(texts))) == (3, 3)
@@ -88,7 +88,8 @@ def test_every_sentence_is_what_its_own_run_writes(home: Path, tmp_path: Path, s
         }
         for title, lines in written.items():
             assert [text.strip() for text in page.cells[title, name]] == lines, (title, name)
-    assert all(page.cells[title, "vae"] != page.cells[title, "<b>$autogen"] for title in told)
+    for title in told:
+        assert page.cells[title, "vae"] != page.cells[title, "<b>$autogen"], title
 
 
 def judged(home: Path, folder: Path, run: str, **figures: object) -> Evidence:

@@ -85,6 +85,13 @@ def test_a_bar_goes_from_the_information_to_the_rate_and_begins_with_a_ring_at_t
     assert said[3:] == ["mutual information, up to R", "the same, at its cap: R or less", "the estimator's cap"]
 
 
+def test_a_cap_out_of_sight_is_not_in_the_legend() -> None:
+    (axes,) = rate_distortion([Point("low", 2.0, 40.0, information=1.5, cap=7.0), Point("lower", 1.0, 41.0)]).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["low", "lower", "mutual information, up to R"]
+
+
 @pytest.mark.parametrize("names", [["DGP, C = 15"] * 4, ["a"] * 30, ["a long name of a model, as they come"] * 9])
 def test_a_legend_stays_inside_and_leaves_the_axes_their_room(names: list[str]) -> None:
     figure = over_training([Series(name, [1, 2], [1.0, 2.0]) for name in names], "x", "y")

@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 
 from undersong.report.text import visible
 
-WIDE = 78  # letters of a legend, about
+WIDE = 74  # letters of a legend, about
 _MARKERS = "osD^vPX*"
 _DASHES = ("solid", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (5, 1.4, 1.2, 1.4)))
 

@@ -61,11 +61,11 @@ def rate_distortion(points: Sequence[Point], theme: Theme = LIGHT) -> Figure:
         if point.information is not None:
             _bar(axes, point, point.information, style["color"])
     told = [p.information for p in points if p.information is not None]
-    caps = sorted({p.cap for p in points if p.cap is not None and p.information is not None})
     rates, distortions = [p.rate for p in points] or [0.0], [p.distortion for p in points] or [0.0]
     first, last = min([*rates, *told]), max([*rates, *told])
     across, up = max(last - first, 0.5), max(max(distortions) - min(distortions), 0.5)
     left, right = max(-0.03 * across, first - 0.12 * across), last + 0.12 * across
+    caps = sorted({p.cap for p in points if p.cap and p.information is not None and left < p.cap < right})
     axes.set_xlim(left, right)
     axes.set_ylim(min(distortions) - 0.12 * up, max(distortions) + 0.12 * up)
     if len({point.group for point in points}) == 1:
