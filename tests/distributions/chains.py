@@ -4,6 +4,7 @@ import itertools
 from functools import cache
 
 import torch
+from tests.distributions.scores import Scores
 from torch import Tensor
 
 from undersong.distributions import Chain, SemiMarkov
@@ -20,15 +21,10 @@ def chain(
     forbidden: float = 0.0,
     scale: float = 1.0,
     dtype: torch.dtype = torch.float64,
+    alike: bool = False,
 ) -> Chain:
-    """A random chain; ``shape`` says what of it sentences share, ``forbidden`` the share of -inf."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def scores(*shape: int) -> Tensor:
-        numbers = (torch.randn(shape, generator=generator, dtype=torch.float64) * scale).clamp(-1e4, 1e4)
-        out = torch.rand(shape, generator=generator) < forbidden
-        return numbers.masked_fill(out, -torch.inf).to(dtype)
-
+    """A random chain; ``shape`` says what of it sentences share, the others are those of ``Scores``."""
+    scores = Scores(seed, scale, forbidden, dtype, alike)
     sentences, steps = len(lengths), max(lengths)
     rows = () if shape == "shared" else (sentences,)
     between = {"shared": (), "own": (sentences,), "steps": (sentences, steps - 1)}[shape]
@@ -50,15 +46,18 @@ def sequences(lengths: list[int], states: int) -> list[Tensor]:
 
 
 def semi_markov(
-    seed: int, lengths: list[int], states: int, longest: int, own: bool = False, forbidden: float = 0.0
+    seed: int,
+    lengths: list[int],
+    states: int,
+    longest: int,
+    own: bool = False,
+    forbidden: float = 0.0,
+    scale: float = 1.0,
+    dtype: torch.dtype = torch.float64,
+    alike: bool = False,
 ) -> SemiMarkov:
     """A random semi-Markov chain, all of whose potentials each sentence has for itself where ``own``."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def scores(*shape: int) -> Tensor:
-        numbers = torch.randn(shape, generator=generator, dtype=torch.float64)
-        return numbers.masked_fill(torch.rand(shape, generator=generator) < forbidden, -torch.inf)
-
+    scores = Scores(seed, scale, forbidden, dtype, alike)
     rows = (len(lengths),) if own else ()
     return SemiMarkov(
         scores(*rows, states),

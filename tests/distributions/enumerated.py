@@ -1,8 +1,9 @@
 """What every structured distribution must agree with: all its structures, listed and scored one by one."""
 
 import torch
+from scipy.stats import chisquare
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from undersong.distributions import Structured
 from undersong.distributions.semirings import LOG
@@ -22,6 +23,8 @@ class Enumerated:
         mine = dist.replace(self.leaves)
         self.scores = [scored(mine, z, b) for b, z in enumerate(structures)]
         self.log_partition = torch.stack([safe_log_sum_exp(s) for s in self.scores])
+        highest = max((float(s[s > -torch.inf].abs().max()) for s in self.scores if (s > -torch.inf).any()), default=0)
+        self.atol = max(1e-9, 1e-12 * highest)  # differences of scores are no better
         self.possible = self.log_partition > -torch.inf  # [B], whether any structure is allowed
 
     def probabilities(self, b: int) -> Tensor:
@@ -72,7 +75,7 @@ class Enumerated:
         for b, scores in enumerate(self.scores):
             p = self.probabilities(b)
             want = -(p * (scores.detach() - self.log_partition[b].detach()))[p > 0].sum()
-            torch.testing.assert_close(entropy[b], want, atol=1e-9, rtol=1e-7)
+            torch.testing.assert_close(entropy[b], want, atol=self.atol, rtol=1e-7)
 
     def check_kl(self, other: "Enumerated") -> int:
         """KL(self || other), where the other has the same structures; of how many sentences that have any in both."""
@@ -86,36 +89,45 @@ class Enumerated:
                 continue
             share = self.probabilities(b)
             gap = (q - self.log_partition[b] - (p - other.log_partition[b])).detach()
-            torch.testing.assert_close(ours[b], (share * gap)[share > 0].sum(), atol=1e-9, rtol=1e-7)
+            torch.testing.assert_close(ours[b], (share * gap)[share > 0].sum(), atol=self.atol, rtol=1e-7)
         return compared
 
     def check_samples(self, n: int = 4000) -> int:
-        """Chi-square over all structures of each sentence: p > 1e-4; of how many there was more than one to sample."""
-        tested = 0
-        from scipy.stats import chisquare
-
-        z = self.dist.sample((n,))
-        assert z.shape == (n, *self.dist.batch_shape, *self.dist.event_shape)
-        for b, listed in enumerate(self.structures):
-            if self.log_partition[b] == -torch.inf:
-                continue  # there is nothing to sample
-            same = (z[:, b].flatten(1)[:, None] == listed.flatten(1)[None]).all(-1)  # [n, M]
-            assert same.any(1).all(), "every sample is a structure"
-            seen, want = same.sum(0).double(), self.probabilities(b) * n
-            assert (seen[want == 0] == 0).all(), "no sample is impossible"
-            often = want >= 5
-            seen, want = (torch.cat([t[often], t[~often].sum()[None]]) for t in (seen, want))
-            keep = want > 0.5
-            if int(keep.sum()) > 1:
-                seen, want = seen[keep], want[keep]
-                assert chisquare(seen.numpy(), (want * seen.sum() / want.sum()).numpy()).pvalue > 1e-4
-                tested += 1
-        return tested
+        """Of how many sentences there was more than one structure to sample."""
+        return check_samples(self.dist, self.structures, [self.probabilities(b) for b in range(len(self.scores))], n)
 
 
-def spread(dist: Structured, z: Tensor, b: int) -> Tensor:
+def check_samples(dist: Distribution, structures: list[Tensor], probabilities: list[Tensor], n: int) -> int:
+    """Chi-square over all structures of each sentence: p > 1e-4; of how many there was more than one to sample.
+
+    Args:
+        dist: batch shape [B].
+        structures: of each sentence, all of them [M_b, *event].
+        probabilities: of each sentence's structures [M_b], all NaN or 0 where none is possible.
+        n: samples.
+    """
+    tested, z = 0, dist.sample(torch.Size((n,)))
+    assert z.shape == (n, *dist.batch_shape, *dist.event_shape)
+    for b, (listed, p) in enumerate(zip(structures, probabilities, strict=True)):
+        if not p.sum() > 0:
+            continue  # there is nothing to sample
+        same = (z[:, b].reshape(n, 1, -1) == listed.reshape(1, len(listed), -1)).all(-1)  # [n, M]
+        assert same.any(1).all(), "every sample is a structure"
+        seen, want = same.sum(0).double(), p * n
+        assert (seen[want == 0] == 0).all(), "no sample is impossible"
+        often = want >= 5
+        seen, want = (torch.cat([t[often], t[~often].sum()[None]]) for t in (seen, want))
+        keep = want > 0.5
+        if int(keep.sum()) > 1:
+            seen, want = seen[keep], want[keep]
+            assert chisquare(seen.numpy(), (want * seen.sum() / want.sum()).numpy()).pvalue > 1e-4
+            tested += 1
+    return tested
+
+
+def spread(dist: Distribution, z: Tensor, b: int) -> Tensor:
     """Structures [M, *event] of sentence b as structures [M, B, *event], of which the others' mean nothing."""
-    return z[:, None].expand(len(z), len(dist.lengths), *z.shape[1:])
+    return z[:, None].expand(len(z), *dist.batch_shape, *z.shape[1:])
 
 
 def scored(dist: Structured, z: Tensor, b: int) -> Tensor:

@@ -18,14 +18,15 @@ CASES = [
     for lengths, states in [([1], 1), ([1], 3), ([5], 2), ([4, 1, 3], 3), ([2, 2], 2), ([1, 5], 2), ([3, 4, 2, 1], 1)]
     for shape in SHAPES
     for final in (True, False)
-    for forbidden in (0.0, 0.3)
+    for forbidden in (0.0, 0.15)
 ]
 
 
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e4])
 @pytest.mark.parametrize(("lengths", "states", "shape", "final", "forbidden"), CASES)
-def test_all_of_it_against_enumeration(lengths, states, shape, final, forbidden):
-    for seed in range(2):
-        mine, other = (chain(seed + s, lengths, states, shape, final, forbidden) for s in (0, 100))
+def test_all_of_it_against_enumeration(lengths, states, shape, final, forbidden, scale):
+    for seed, alike in ((0, False), (1, True)):
+        mine, other = (chain(seed + s, lengths, states, shape, final, forbidden, scale, alike=alike) for s in (0, 100))
         listed = Enumerated(mine, sequences(lengths, states))
         assert listed.check() == sum(states**length for length in lengths)
         against = Enumerated(other, sequences(lengths, states))
@@ -51,6 +52,8 @@ def test_samples_have_their_probabilities(shape):
     )
     assert free == 3
     assert sum(some) > 2, "what is forbidden leaves something to sample"
+    large = (chain(seed, [3, 1, 2], 3, shape, scale=scale, alike=True) for seed in range(3) for scale in (100.0, 1e4))
+    assert sum(Enumerated(mine, sequences([3, 1, 2], 3)).check_samples() for mine in large) > 2
 
 
 def test_the_general_way_of_sampling_is_as_exact():
@@ -92,16 +95,26 @@ def test_gradients_and_gradients_of_gradients(shape):
     assert gradgradcheck(total, potentials)
 
 
-def test_the_gradient_of_marginals_is_that_of_plain_operations():
-    mine = chain(2, [4, 2], 3)
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+@pytest.mark.parametrize("forbidden", [0.0, 0.15])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_gradient_of_marginals_is_that_of_plain_operations(shape, forbidden, scale):
+    """Forbidden scores too, which finite differences cannot move; one sentence has no structure at all."""
+    torch.manual_seed(0)
+    mine = chain(2, [4, 2, 3, 1], 3, shape, forbidden=forbidden, scale=scale, alike=scale > 1)
+    if forbidden:
+        mine.potentials[2][3, 0] = -torch.inf
+        assert mine.log_partition.isfinite().tolist()[1:] == [True, True, False]
     potentials = [p.clone().requires_grad_() for p in mine.potentials]
     weight = torch.randn_like(potentials[2])
     found = []
     for total in (lambda c: c.log_partition, lambda c: c.inside(LOG)):
         marginal = torch.autograd.grad(total(mine.replace(potentials)).sum(), potentials[2], create_graph=True)[0]
         found.append(torch.autograd.grad((weight * marginal).sum(), potentials, materialize_grads=True))
+    assert max(ours.abs().max() for ours in found[0]) > 1e-3, "there is something to compare"
     for ours, plain in zip(*found, strict=True):
         torch.testing.assert_close(ours, plain)
+        assert ours.isfinite().all()
     own = torch.autograd.grad((weight * mine.replace(potentials).marginals[2]).sum(), potentials[2])[0]
     torch.testing.assert_close(own, found[1][2])
 

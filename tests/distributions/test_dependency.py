@@ -10,7 +10,8 @@ import torch_struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.distributions.enumerated import Enumerated
-from tests.distributions.trees import Scores, all_heads, dependency, projective
+from tests.distributions.scores import Scores
+from tests.distributions.trees import all_heads, dependency, projective
 from torch.autograd import gradcheck
 
 from undersong.distributions import Dependency
@@ -18,15 +19,18 @@ from undersong.distributions.log_heads import LogHeads
 from undersong.distributions.semirings import LOG
 from undersong.errors import UserError
 
-LENGTHS = [[1], [2], [3, 1], [4, 2, 1], [2, 3, 3]]
+LENGTHS = [[1], [2], [3, 1], [4, 2, 1], [2, 3, 3], [5, 4]]
 
 
 @pytest.mark.parametrize("multiroot", [False, True])
-@pytest.mark.parametrize("forbidden", [0.0, 0.2])
+@pytest.mark.parametrize("forbidden", [0.0, 0.15])
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e4])
 @pytest.mark.parametrize("lengths", LENGTHS)
-def test_all_of_it_against_enumeration(lengths, forbidden, multiroot):
-    for seed in range(2):
-        mine, other = (dependency(Scores(seed + s, 1.0, forbidden), lengths, multiroot) for s in (0, 100))
+def test_all_of_it_against_enumeration(lengths, scale, forbidden, multiroot):
+    for seed, alike in ((0, False), (1, True)):
+        mine, other = (
+            dependency(Scores(seed + s, scale, forbidden, alike=alike), lengths, multiroot) for s in (0, 100)
+        )
         listed = Enumerated(mine, all_heads(lengths, multiroot))
         counts = [comb(3 * n, n) // (2 * n + 1) if multiroot else comb(3 * n - 2, n - 1) // n for n in lengths]
         assert listed.check() == sum(counts)
@@ -97,6 +101,14 @@ def test_samples_have_their_probabilities(multiroot):
     )
     assert free.check_samples(2000) == 2  # one word has one tree
     assert sum(listed.check_samples(2000) for listed in some) > 2
+    large = (Scores(seed, scale, alike=True) for seed in range(4) for scale in (100.0, 1e4))
+    assert (
+        sum(
+            Enumerated(dependency(scores, [3, 1, 4], multiroot), all_heads([3, 1, 4], multiroot)).check_samples(2000)
+            for scores in large
+        )
+        > 2
+    )
 
 
 @settings(max_examples=80, deadline=None)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 import torch_struct
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.distributions.chains import chain, segmentations, semi_markov
 from tests.distributions.enumerated import Enumerated
 from torch.autograd import gradcheck, gradgradcheck
@@ -13,7 +15,7 @@ CASES = [
     (lengths, states, longest, own, forbidden)
     for lengths, states, longest in [([1], 1, 1), ([1], 3, 2), ([4], 2, 3), ([4, 1, 3], 2, 2), ([3, 2], 3, 4)]
     for own in (False, True)
-    for forbidden in (0.0, 0.3)
+    for forbidden in (0.0, 0.15)
 ]
 
 
@@ -24,11 +26,14 @@ def number(words, states, longest):
     )
 
 
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e4])
 @pytest.mark.parametrize(("lengths", "states", "longest", "own", "forbidden"), CASES)
-def test_all_of_it_against_enumeration(lengths, states, longest, own, forbidden):
+def test_all_of_it_against_enumeration(lengths, states, longest, own, forbidden, scale):
     structures = segmentations(lengths, states, longest)
-    for seed in range(2):
-        mine, other = (semi_markov(seed + s, lengths, states, longest, own, forbidden) for s in (0, 100))
+    for seed, alike in ((0, False), (1, True)):
+        mine, other = (
+            semi_markov(seed + s, lengths, states, longest, own, forbidden, scale, alike=alike) for s in (0, 100)
+        )
         listed = Enumerated(mine, structures)
         assert listed.check() == sum(number(length, states, longest) for length in lengths)
         against = Enumerated(other, structures)
@@ -43,6 +48,8 @@ def test_samples_have_their_probabilities():
     )
     assert free.check_samples() == 3
     assert sum(listed.check_samples() for listed in some) > 2
+    large = (semi_markov(seed, [3, 1, 2], 2, 2, scale=scale, alike=True) for seed in range(4) for scale in (100.0, 1e4))
+    assert sum(Enumerated(mine, segmentations([3, 1, 2], 2, 2)).check_samples() for mine in large) > 2
 
 
 def test_the_number_of_segmentations_is_the_closed_form():
@@ -91,13 +98,30 @@ def test_padding_changes_nothing():
     assert (more[..., 4:] == -1).all()
 
 
-def test_extreme_scores_in_single_precision():
-    mine = semi_markov(3, [4, 3], 2, 3, forbidden=0.1)
-    wide = mine.replace([(1e4 * p).clamp(-1e4, 1e4).float().double() for p in mine.potentials])
-    near = wide.replace([p.float() for p in wide.potentials])
-    torch.testing.assert_close(near.log_partition.double(), wide.log_partition, rtol=1e-6, atol=1e-2)
-    for ours, exact in zip(near.marginals, wide.marginals, strict=True):
-        torch.testing.assert_close(ours.double(), exact, rtol=1e-5, atol=1e-6)
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    states=st.integers(1, 2),
+    longest=st.integers(1, 4),
+    own=st.booleans(),
+    scale=st.sampled_from([0.1, 1.0, 60.0, 1e4]),
+    forbidden=st.sampled_from([0.0, 0.15, 0.5]),
+    alike=st.booleans(),
+    single=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+def test_any_scores_against_enumeration(lengths, states, longest, own, scale, forbidden, alike, single, seed):
+    """In single precision too, whose sums are in double: what is rounded is only the end."""
+    near = semi_markov(
+        seed, lengths, states, longest, own, forbidden, scale, torch.float32 if single else torch.float64, alike
+    )
+    listed = Enumerated(near.wide, segmentations(lengths, states, longest))
+    assert listed.check() == sum(number(length, states, longest) for length in lengths)
+    for ours, exact in zip(
+        [near.log_partition, *near.marginals], [near.wide.log_partition, *near.wide.marginals], strict=True
+    ):
+        torch.testing.assert_close(ours, exact.to(ours.dtype), rtol=1e-6 if single else 1e-12, atol=1e-10)
+        assert ours.dtype == near.potentials[0].dtype
 
 
 def test_against_torch_struct():

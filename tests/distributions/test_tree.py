@@ -11,7 +11,8 @@ import torch_struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.distributions.enumerated import Enumerated
-from tests.distributions.trees import Scores, all_trees, labelled, tree
+from tests.distributions.scores import Scores
+from tests.distributions.trees import all_trees, labelled, tree
 from torch.autograd import gradcheck
 
 from undersong.distributions import Tree
@@ -32,11 +33,12 @@ CASES = [
 
 
 @pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("forbidden", [0.0, 0.2])
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e4])
+@pytest.mark.parametrize("forbidden", [0.0, 0.1])
 @pytest.mark.parametrize(("lengths", "n", "p"), CASES)
-def test_all_of_it_against_enumeration(lengths, n, p, own, forbidden):
-    for seed in range(2):
-        mine, other = (tree(Scores(seed + s, 1.0, forbidden), lengths, n, p, own) for s in (0, 100))
+def test_all_of_it_against_enumeration(lengths, n, p, forbidden, scale, own):
+    for seed, alike in ((0, False), (1, True)):
+        mine, other = (tree(Scores(seed + s, scale, forbidden, alike=alike), lengths, n, p, own) for s in (0, 100))
         listed = Enumerated(mine, all_trees(lengths, n, p))
         catalan = [comb(2 * t - 2, t - 1) // t for t in lengths]
         labels = [n ** (t - 1) * p**t if t > 1 else 1 for t in lengths]  # one word: one, impossible
@@ -127,6 +129,14 @@ def test_samples_have_their_probabilities(own):
     )
     assert free.check_samples(2000) == 3
     assert sum(listed.check_samples(2000) for listed in some) > 2
+    large = (Scores(seed, scale, alike=True) for seed in range(4) for scale in (100.0, 1e4))
+    assert (
+        sum(
+            Enumerated(tree(scores, [3, 2, 4], 2, 1, own), all_trees([3, 2, 4], 2, 1)).check_samples(2000)
+            for scores in large
+        )
+        > 2
+    )
 
 
 def test_samples_of_longer_sentences_agree_with_marginals():

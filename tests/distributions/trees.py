@@ -5,22 +5,10 @@ from collections.abc import Iterator
 from functools import cache
 
 import torch
+from tests.distributions.scores import Scores
 from torch import Tensor
 
 from undersong.distributions import Dependency, Tree, Valence
-
-
-class Scores:
-    """Random scores in +-1e4, with a share of -inf."""
-
-    def __init__(self, seed: int, scale: float = 1.0, forbidden: float = 0.0, dtype: torch.dtype = torch.float64):
-        self.generator = torch.Generator().manual_seed(seed)
-        self.scale, self.forbidden, self.dtype = scale, forbidden, dtype
-
-    def __call__(self, *shape: int) -> Tensor:
-        numbers = (torch.randn(shape, generator=self.generator, dtype=torch.float64) * self.scale).clamp(-1e4, 1e4)
-        out = torch.rand(shape, generator=self.generator) < self.forbidden
-        return numbers.masked_fill(out, -torch.inf).to(self.dtype)
 
 
 def tree(scores: Scores, lengths: list[int], n: int, p: int, own: bool = False, span: bool = True) -> Tree:

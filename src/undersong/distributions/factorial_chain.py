@@ -188,6 +188,10 @@ def _kl_exact(q: FactorialChain, p: FactoredChains) -> Tensor:
     which = digits(q.chains, q.states, q.potentials[2].device)
     initial = torch.stack([chain.potentials[0][0] for chain in p.chains])
     transition = torch.stack([chain.potentials[1][0, 0] for chain in p.chains])
-    emission = sum(chain.potentials[2][..., which[m]] for m, chain in enumerate(p.chains))
-    assert isinstance(emission, Tensor)
+    emission, final = (
+        torch.stack([chain.potentials[place][..., which[m]] for m, chain in enumerate(p.chains)]).sum(0)
+        for place in (2, 3)
+    )
+    last = torch.arange(emission.shape[1], device=which.device) == q.lengths[:, None] - 1
+    emission = emission + torch.where(last[..., None], final[:, None], 0.0)
     return kl_divergence(q, FactorialChain(initial, transition, emission, q.lengths))
