@@ -1,4 +1,7 @@
-"""Scores of tags, clusters, heads and brackets: by hand, by enumeration, and against scikit-learn's own definitions."""
+"""Scores of tags, clusters, heads and brackets: by hand, by enumeration, and from their definitions in entropies.
+
+The library asks scikit-learn for V-measure and NMI, so that it is no judge of them here.
+"""
 
 from itertools import permutations
 
@@ -30,6 +33,28 @@ def test_many_to_one_and_one_to_one_are_the_best_of_all_maps(pairs: list[tuple[i
     free = sum(max(np.sum((found == k) & (known == c)) for c in range(4)) for k in range(4)) / len(known)
     assert scores["one_to_one"] == pytest.approx(every)
     assert scores["many_to_one"] == pytest.approx(free)
+
+
+def entropy(*labels: np.ndarray) -> float:
+    """Of labels, or of several kinds of labels together; nats."""
+    _, counts = np.unique(np.stack(labels), axis=1, return_counts=True)
+    p = counts / counts.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+@given(LABELS)
+def test_v_measure_and_nmi_are_what_their_entropies_say(pairs: list[tuple[int, int]]) -> None:
+    known, found = np.array(pairs).T
+    scores = agreement(known, found)
+    classes, groups = entropy(known), entropy(found)
+    shared = classes + groups - entropy(known, found)
+    homogeneity = 1 - (classes - shared) / classes if classes else 1.0
+    completeness = 1 - (groups - shared) / groups if groups else 1.0
+    total = homogeneity + completeness
+    expected = 2 * homogeneity * completeness / total if total > 1e-9 else 0.0
+    assert scores["v_measure"] == pytest.approx(expected, abs=1e-9)
+    if classes and groups:
+        assert scores["nmi"] == pytest.approx(shared / np.sqrt(classes * groups), abs=1e-9)
 
 
 def test_v_measure_by_hand() -> None:
