@@ -74,9 +74,13 @@ def sentence_vae(sizes: Sizes, objective: Objective, family: type[Family] = Diag
 def trained(corpus: Corpus, sizes: Sizes, training: Training, family: type[Family] = DiagonalGaussian) -> System:
     """A system after its training, which a machine does once: the weights are kept beside the corpus."""
     system = sentence_vae(sizes, training.objective, family)
-    settings = {"sizes": sizes, "training": training, "family": family}
-    kept(system, corpus, "benchmark", settings, lambda: _train(system, corpus, training))
+    kept(system, corpus, "benchmark", choices(sizes, training, family), lambda: _train(system, corpus, training))
     return system.eval()
+
+
+def choices(sizes: Sizes, training: Training, family: type[Family]) -> dict[str, object]:
+    """All that decides the weights, beside the corpus; the kept ones are named after it."""
+    return {"sizes": sizes, "training": training, "family": family}
 
 
 def _train(system: System, corpus: Corpus, training: Training) -> None:
