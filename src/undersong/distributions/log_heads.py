@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undersong.distributions.first_order import first_order
+from undersong.distributions.first_order import MARGINALS_ONCE, first_order
 from undersong.distributions.scaled_heads import ByArc, ByValence, Heads
 
 SMALL = 2.0**-500
@@ -94,7 +94,7 @@ class LogHeads(torch.autograd.Function):
         return log_z + scale, ctx.sound
 
     @staticmethod
-    @first_order
+    @first_order(MARGINALS_ONCE)
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         heads: Heads = ctx.heads
         chart = heads.chart

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undersong.distributions.first_order import first_order
+from undersong.distributions.first_order import MARGINALS_ONCE, first_order
 from undersong.distributions.rule_blocks import Rules
 
 LOST = 1e-6  # share of Z that may be lost to underflow, float32
@@ -222,7 +222,7 @@ class ScaledInside(torch.autograd.Function):
         return log_z, charts.sound
 
     @staticmethod
-    @first_order
+    @first_order(MARGINALS_ONCE)
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         charts: Charts = ctx.charts
         grad = torch.where(charts.sound, grad, 0.0).to(ctx.dtype)

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undersong.nets.first_order import first_order
-from undersong.nets.precision import Precision
+from undersong.distributions.first_order import first_order
+from undersong.nets.precision import ONCE, Precision
 from undersong.nets.products import Matrix
 
 _CHUNK = 12_000_000  # bytes of a chunk of logits, which a last-level cache holds
@@ -134,7 +134,7 @@ class _LogProb(torch.autograd.Function):
         return work.target_logits() - lse
 
     @staticmethod
-    @first_order
+    @first_order(ONCE)
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets, in_hidden = ctx.saved_tensors
         d_hidden = None if in_hidden is None else in_hidden * upstream[:, None]

@@ -45,6 +45,11 @@ class Precision:
         return torch.bfloat16 if self.name == "bf16" else torch.float32
 
 
+ONCE = (
+    "The fused kernels are differentiable once, and this differentiates their gradient: run it inside "
+    "`undersong.nets.precision.using(module, PLAIN)`."
+)
+
 FP32 = Precision("fp32")
 BF16 = Precision("bf16")
 PLAIN = Precision("fp32", fused=False)

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undersong.distributions.first_order import first_order
 from undersong.nets.cells import Cell, State
-from undersong.nets.first_order import first_order
+from undersong.nets.precision import ONCE
 from undersong.nets.products import Matrix
 
 _embedding_backward = torch.ops.aten.embedding_dense_backward
@@ -119,7 +120,7 @@ class _Scan(torch.autograd.Function):
         return hidden[1:], *last[1:]
 
     @staticmethod
-    @first_order
+    @first_order(ONCE)
     def backward(ctx: Any, d_outputs: Tensor, *d_rest: Tensor) -> tuple[Tensor | None, ...]:
         inputs, where, weight_input, weight_hidden, hidden, *trace = ctx.saved_tensors
         cell, dtype, kept = ctx.cell, ctx.dtype, hidden.dtype
