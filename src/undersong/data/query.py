@@ -1,8 +1,8 @@
 """The query that every preparation runs: lines to words, their split, and why a line is left out.
 
-Written for `daft`, so that it runs embedded here or on a Ray cluster. Its columns are ``words`` (list of strings),
-``split`` (0 train, 1 valid, 2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines
-kept). The split of a line is ``xxh64`` of its words joined by spaces: the same words always fall into the same split.
+Written for `daft`, so that it runs embedded here or on a Ray cluster (there without a gate, and with the parts of a
+source in the order in which they are done). Its columns are ``words`` (list of strings), ``split`` (0 train, 1 valid,
+2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines kept). The split of a line is ``xxh64`` of its words joined by spaces: the same words always fall into the same split.
 Lines of a treebank also have ``annotated`` (whether their annotation is to be kept) and the columns of ``ANNOTATED``.
 
 Three things are tuned: steps of 8192 lines keep memory flat, functions hand back Arrow's own lists (Python lists are
@@ -227,7 +227,7 @@ def _by_hash(key: daft.Expression, among: set[int], splits: tuple[float, float, 
 
 
 def run(query: daft.DataFrame, gate: Gate | None) -> Iterator[pa.RecordBatch]:
-    """The batches of a query's result, one by one, in the order of the source.
+    """The batches of a query's result, one by one, in the order of the source where it runs here.
 
     Args:
         query: any of this module.
