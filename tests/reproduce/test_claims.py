@@ -76,8 +76,11 @@ def test_two_figures_of_a_row_are_tested_over_seeds_where_there_are_any() -> Non
     figures = measured(a=[5.0, 5.1, 5.2], b=[5.0], c=[-9.0, 1.0, 9.0])
     assert below("a", "score", "twice")(figures).verdict == "held"
     assert below("a", "twice", "score")(figures).verdict == "failed"
-    assert "Welch's t-test over 3 and 3 seeds" in below("a", "score", "twice")(figures).said
+    assert "paired t-test over 3 seeds" in below("a", "score", "twice")(figures).said
     assert below("c", "score", "twice")(figures).verdict == "open"
+    together = [{"seed": i, "figures": {"low": v, "high": v + 0.1 + i / 1000}} for i, v in enumerate((1.0, 5.0, 9.0))]
+    paired = below("a", "low", "high")(Measured({"a": together}))  # far apart between seeds, never within one
+    assert paired.verdict == "held"
     for one, other, verdict in (("score", "twice", "met"), ("twice", "score", "not met")):
         found = below("b", one, other)(figures)
         assert found.verdict == verdict

@@ -5,6 +5,7 @@ nothing of any one paper.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -103,17 +104,20 @@ def carries(row: str, least: float) -> Part:
 
 
 def below(row: str, key: str, other: str, digits: int = 2) -> Part:
-    """One figure of a row is smaller than another of the same row (tested over seeds, where there are any)."""
+    """One figure of a row is smaller than another of the same row (tested over seeds, where there are any).
+
+    The test is of the differences, one a seed, against none at all: the two figures rise and fall together.
+    """
 
     def part(measured: Measured) -> Finding:
         pairs = list(zip(measured.values(row, key), measured.values(row, other), strict=False))
         if not pairs:
             return _missing(measured, f"{key} of {row}", row)
         numbers = f"{row}: {_one(measured, row, key, digits)}, {_one(measured, row, other, digits)}"
-        comparison = compare_seeds(*(np.array(side) for side in zip(*pairs, strict=True)))
+        comparison = compare_seeds([b - a for a, b in pairs], np.zeros(len(pairs)))  # Welch's against zeros is paired t
         if comparison is None:
             return Finding(f"{numbers}; one seed, no test", _threshold(all(a < b for a, b in pairs)))
-        return _tested(numbers, comparison, wanted=-1)
+        return _tested(numbers, replace(comparison, test=f"paired t-test over {len(pairs)} seeds"))
 
     return part
 
@@ -226,13 +230,13 @@ def _missing(measured: Measured, what: str, *rows: str) -> Finding:
     return Finding(f"{what}: not measured", "not measured" if planned else "not planned")
 
 
-def _tested(numbers: str, comparison: Comparison | None, wanted: int = 1) -> Finding:
-    """What a test says of a difference that should be positive, or with ``wanted`` -1 negative."""
+def _tested(numbers: str, comparison: Comparison | None) -> Finding:
+    """What a test says of a difference that should be positive."""
     if comparison is None:
         return Finding(f"{numbers}; one seed, no test", "open")
     verdict: Verdict = "open"
     if comparison.real():
-        verdict = "held" if wanted * comparison.difference > 0 else "failed"
+        verdict = "held" if comparison.difference > 0 else "failed"
     return Finding(f"{numbers}; {mark(comparison)}", verdict)
 
 
