@@ -18,13 +18,10 @@ from torch import Tensor
 
 from undersong.distributions.first_order import MARGINALS_ONCE, first_order
 from undersong.distributions.scaled_heads import ByArc, ByValence, Heads
+from undersong.distributions.scales import finite
 
 SMALL = 2.0**-500
 LOST = 1e-12
-
-
-def _finite(x: Tensor) -> Tensor:
-    return torch.where(x.isinf(), 0.0, x)
 
 
 def _both(x: Tensor) -> Tensor:
@@ -61,12 +58,12 @@ class LogHeads(torch.autograd.Function):
             torch.where(pair, scores.permute(1, 2, 0), -torch.inf).double()
             for scores in ([first] if later is None else [first, later])
         ]
-        top = _finite(torch.stack([a.amax(0) for a in arcs]).amax(0))  # [n, B]
+        top = finite(torch.stack([a.amax(0) for a in arcs]).amax(0))  # [n, B]
         ends = None
         scale = torch.where(here, top, 0.0).sum(0)
         if stop is not None:
             ends = torch.where(here, stop.permute(2, 3, 1, 0).double(), 0.0)  # [2 sides, 2 valences, n, B]
-            most = _finite(ends.amax(1))
+            most = finite(ends.amax(1))
             ends = ends - most[:, None]
             scale = scale + most.sum((0, 1))
         both = [_both(torch.where(pair, (a - top).exp(), 1.0)) for a in arcs]

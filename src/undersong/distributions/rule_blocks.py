@@ -10,6 +10,8 @@ Knows nothing of spans or of logarithms but the scale of each row.
 import torch
 from torch import Tensor
 
+from undersong.distributions.scales import finite
+
 
 class Block:
     """Weights of rules [G, I, J], laid out for products with what words or spans hold: x [n, B, I] and y [n, B, J].
@@ -77,7 +79,7 @@ class Rules:
         n = binary.shape[1]
         row = binary.amax((2, 3))
         self.row = row.double()
-        row = torch.where(row.isinf(), 0.0, row)
+        row = finite(row)
         self.both = Block(binary[:, :, :n, :n], row, 0)
         self.left = Block(binary[:, :, n:, :n], row, 1)
         self.right = Block(binary[:, :, :n, n:], row, 2)

@@ -28,6 +28,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from undersong.distributions.scales import finite
+
 
 class Messages:
     """The forward pass over B chains with the canonical potentials of ``Chain``; ``counts`` is the backward pass.
@@ -62,9 +64,9 @@ class Messages:
         scores = emission.reshape(-1, emission.shape[2]).index_select(0, self.rows)  # [N, K]
         scores[:sentences] += self._ordered(initial)
         scores.index_add_(0, self.last, self._ordered(final).expand(sentences, -1).to(scores.dtype))
-        self.top = _finite(scores.amax(1, keepdim=True))
+        self.top = finite(scores.amax(1, keepdim=True))
         self.e = torch.threshold_(scores.sub_(self.top).exp_(), self.lost, 0.0)
-        self.table_top = _finite(between.amax((-2, -1), keepdim=True))  # [1 or B, 1 or T - 1, 1, 1]
+        self.table_top = finite(between.amax((-2, -1), keepdim=True))  # [1 or B, 1 or T - 1, 1, 1]
         table = torch.threshold_((between - self.table_top).exp_(), self.lost, 0.0)
         self.table = self._ordered(table)
 
@@ -157,10 +159,6 @@ class Messages:
 
     def _unordered(self, values: Tensor, shared: bool) -> Tensor:
         return values if shared else torch.empty_like(values).index_copy_(0, self.order, values)
-
-
-def _finite(top: Tensor) -> Tensor:
-    return torch.where(top == -torch.inf, 0.0, top)
 
 
 def _product(rows: Tensor, table: Tensor, out: Tensor) -> None:

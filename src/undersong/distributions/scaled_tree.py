@@ -27,14 +27,10 @@ from torch import Tensor
 
 from undersong.distributions.first_order import MARGINALS_ONCE, first_order
 from undersong.distributions.rule_blocks import Rules
+from undersong.distributions.scales import finite
 
 LOST = 1e-6  # share of Z that may be lost to underflow, float32
 LOST_DOUBLE = 1e-12
-
-
-def _finite(scale: Tensor) -> Tensor:
-    """What to divide by: the scale of what is impossible is -inf, and all its values are 0 already."""
-    return torch.where(scale.isinf(), 0.0, scale)
 
 
 class Charts:
@@ -56,7 +52,7 @@ class Charts:
         emission = torch.where(inside[..., None], emission.transpose(0, 1), 0.0)  # [T, B, P]
         self.word = emission.amax(-1)
         allowed = emission > -torch.inf
-        self.e = torch.where(allowed, (emission - _finite(self.word)[..., None]).exp().clamp(min=self.tiny), 0.0)
+        self.e = torch.where(allowed, (emission - finite(self.word)[..., None]).exp().clamp(min=self.tiny), 0.0)
         self.word = self.word.double()
         self.word_lost = allowed & (self.e <= self.tiny)
 
@@ -93,7 +89,7 @@ class Charts:
                 ]
                 split = torch.cat(parts, -1)  # [n, B, w - 1]
                 top = split.amax(-1)
-                weight = (split - _finite(top)[..., None]).exp().to(e.dtype)
+                weight = (split - finite(top)[..., None]).exp().to(e.dtype)
                 self.weights.append(weight)
                 one = self.by_start[1 : n + 1, :, w - 3].reshape(n * B, 1, N).bmm(from_left[: n * B]).view(n, B, N)
                 two = self.by_start[:n, :, w - 3].reshape(n * B, 1, N).bmm(from_right[(w - 1) * B :]).view(n, B, N)
@@ -105,7 +101,7 @@ class Charts:
             if self.span is not None:
                 log = log + self._span(w)
             most = log.amax(-1)
-            value = (log - _finite(most)[..., None]).exp().to(e.dtype)
+            value = (log - finite(most)[..., None]).exp().to(e.dtype)
             low = (value < self.floor) & (log > -torch.inf)
             value = torch.where(low, self.floor, value)
             self.by_start[:n, :, w - 2] = value

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undersong.distributions.scales import finite
+
 
 class Semiring(ABC):
     """How values are joined. ``lift`` makes the first values; ``value + potential`` is always allowed.
@@ -53,8 +55,8 @@ class Log(Semiring):
 
     def product(self, value: Tensor, table: Tensor) -> Tensor:
         """As a product of matrices, where no entry of it comes near underflow: what is lost then is nothing to it."""
-        top = _finite(value.detach().amax(-1, keepdim=True))
-        table_top = _finite(table.detach().amax((-2, -1), keepdim=True))
+        top = finite(value.detach().amax(-1, keepdim=True))
+        table_top = finite(table.detach().amax((-2, -1), keepdim=True))
         weights, factors = (value - top).exp(), (table - table_top).exp()
         made = weights @ factors[0] if len(table) == 1 else (weights.unsqueeze(-2) @ factors).squeeze(-2)
         if bool((made > torch.finfo(made.dtype).tiny / torch.finfo(made.dtype).eps ** 2).all()):
@@ -123,19 +125,15 @@ def log_sum_exp(x: Tensor, dim: int) -> Tensor:
     >>> x.grad.tolist()
     [0.0, 0.0]
     """
-    top = _finite(x.detach().amax(dim, keepdim=True))
+    top = finite(x.detach().amax(dim, keepdim=True))
     total = (x - top).exp().sum(dim)
     empty = total == 0
     return torch.where(empty, -torch.inf, torch.where(empty, 1.0, total).log() + top.squeeze(dim))
 
 
-def _finite(top: Tensor) -> Tensor:
-    return torch.where(top == -torch.inf, 0.0, top)
-
-
 def sample_index(scores: Tensor, dim: int) -> Tensor:
     """One index along ``dim``, kept as a dimension of one, drawn from softmax(scores); any where all are -inf."""
     scores = scores.movedim(dim, -1)
-    total = (scores - _finite(scores.amax(-1, keepdim=True))).exp().cumsum(-1)
+    total = (scores - finite(scores.amax(-1, keepdim=True))).exp().cumsum(-1)
     point = torch.rand_like(total[..., :1]) * total[..., -1:]  # below the last, so at no index that is impossible
     return torch.searchsorted(total, point, right=True).clamp(max=scores.shape[-1] - 1).movedim(-1, dim)

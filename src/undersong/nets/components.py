@@ -85,11 +85,11 @@ class DiagonalComponents(Components):
 
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, S_k): [B, K]."""
-        return _log_density(v, self.means, self._floored())
+        return _log_density(v, self.means, floored(self.log_variance, self.floor))
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, S_z): [N, D]."""
-        scale = (0.5 * self._floored()).exp()[z].to(self.means.dtype)
+        scale = (0.5 * floored(self.log_variance, self.floor)).exp()[z].to(self.means.dtype)
         return scale * torch.randn(scale.shape, generator=generator, device=scale.device)
 
     def spread(self, v: Tensor, weight: Tensor) -> Tensor:
@@ -102,9 +102,6 @@ class DiagonalComponents(Components):
         found = (second / total.clamp(min=1e-300) - means.square()).clamp(min=self.floor).log()
         self.log_variance.copy_(torch.where(total > 0, found, self.log_variance.double()))
 
-    def _floored(self) -> Tensor:
-        return self.log_variance.double().clamp(min=math.log(self.floor))
-
 
 class SphericalComponents(Components):
     """One variance for each component, in all directions: with all equal and near zero, K-means."""
@@ -115,11 +112,11 @@ class SphericalComponents(Components):
 
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, s_k I): [B, K]."""
-        return _log_density(v, self.means, self._floored()[:, None].expand_as(self.means))
+        return _log_density(v, self.means, floored(self.log_variance, self.floor)[:, None].expand_as(self.means))
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, s_z I): [N, D]."""
-        scale = (0.5 * self._floored()).exp()[z, None].to(self.means.dtype)
+        scale = (0.5 * floored(self.log_variance, self.floor)).exp()[z, None].to(self.means.dtype)
         shape = (len(z), self.means.shape[1])
         return scale * torch.randn(shape, generator=generator, device=scale.device)
 
@@ -131,9 +128,6 @@ class SphericalComponents(Components):
         """Variances: [K]."""
         found = (second / total.clamp(min=1e-300) - means.square().mean(1)).clamp(min=self.floor).log()
         self.log_variance.copy_(torch.where(total > 0, found, self.log_variance.double()))
-
-    def _floored(self) -> Tensor:
-        return self.log_variance.double().clamp(min=math.log(self.floor))
 
 
 class FullComponents(Components):
@@ -147,13 +141,15 @@ class FullComponents(Components):
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, S_k): [B, K]."""
         away = v.double()[None] - self.means.double()[:, None]  # [K, B, D]
-        white = torch.linalg.solve_triangular(self._factor(), away.mT, upper=False)  # [K, D, B]
+        white = torch.linalg.solve_triangular(
+            triangle(self.below, self.log_diagonal), away.mT, upper=False
+        )  # [K, D, B]
         log_scale = self.log_diagonal.double().sum(-1)
         return -0.5 * (white.square().sum(1).T + v.shape[1] * LOG_TWO_PI) - log_scale
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, S_z): [N, D]."""
-        factor = self._factor()[z].to(self.means.dtype)
+        factor = triangle(self.below, self.log_diagonal)[z].to(self.means.dtype)
         drawn = torch.randn(len(z), factor.shape[1], 1, generator=generator, device=factor.device, dtype=factor.dtype)
         return (factor @ drawn).squeeze(-1)
 
@@ -170,8 +166,15 @@ class FullComponents(Components):
         self.below.copy_(torch.where(there[:, None, None], factor.tril(-1), self.below.double()))
         self.log_diagonal.copy_(torch.where(there[:, None], diagonal, self.log_diagonal.double()))
 
-    def _factor(self) -> Tensor:
-        return self.below.double().tril(-1) + torch.diag_embed(self.log_diagonal.double().exp())
+
+def floored(log_variance: Tensor, floor: float) -> Tensor:
+    """Log-variances as they count: not below that of the floor, float64."""
+    return log_variance.double().clamp(min=math.log(floor))
+
+
+def triangle(below: Tensor, log_diagonal: Tensor) -> Tensor:
+    """L [..., D, D], float64, from what is below its diagonal [..., D, D] and the diagonal's logarithms [..., D]."""
+    return below.double().tril(-1) + torch.diag_embed(log_diagonal.double().exp())
 
 
 def floored_factor(covariance: Tensor, floor: float) -> Tensor:

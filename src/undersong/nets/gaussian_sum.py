@@ -18,7 +18,7 @@ from undersong.data.batch import Batch
 from undersong.data.vectors import read_vectors
 from undersong.distributions.factorial_chain import digit
 from undersong.errors import UserError
-from undersong.nets.components import LOG_TWO_PI, floored_factor
+from undersong.nets.components import LOG_TWO_PI, floored_factor, triangle
 from undersong.nets.factorial_emissions import FactorialEmission, indicators
 
 
@@ -62,7 +62,7 @@ class GaussianSum(FactorialEmission):
     @property
     def factor(self) -> Tensor:
         """L, with S = L L^T: float64 [D, D]."""
-        return self.below.double().tril(-1) + torch.diag(self.log_diagonal.double().exp())
+        return triangle(self.below, self.log_diagonal)
 
     def _white(self, v: Tensor) -> Tensor:
         """L^-1 v, in double."""

@@ -6,12 +6,10 @@
 vectors stand for.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from undersong.nets.components import LOG_TWO_PI, Components, floored_factor
+from undersong.nets.components import LOG_TWO_PI, Components, floored, floored_factor, triangle
 
 
 class SharedDiagonalComponents(Components):
@@ -23,12 +21,15 @@ class SharedDiagonalComponents(Components):
 
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, S): [B, K]."""
-        scale = (-0.5 * self._floored()).exp()
-        return _white_density(v.double() * scale, self.means.double() * scale) - 0.5 * self._floored().sum()
+        scale = (-0.5 * floored(self.log_variance, self.floor)).exp()
+        return (
+            _white_density(v.double() * scale, self.means.double() * scale)
+            - 0.5 * floored(self.log_variance, self.floor).sum()
+        )
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, S): [N, D]."""
-        scale = (0.5 * self._floored()).exp().to(self.means.dtype)
+        scale = (0.5 * floored(self.log_variance, self.floor)).exp().to(self.means.dtype)
         return scale * torch.randn(len(z), len(scale), generator=generator, device=scale.device)
 
     def spread(self, v: Tensor, weight: Tensor) -> Tensor:
@@ -40,9 +41,6 @@ class SharedDiagonalComponents(Components):
         if float(total.sum()) > 0:
             left = second - total @ means.square()
             self.log_variance.copy_((left / total.sum()).clamp(min=self.floor).log())
-
-    def _floored(self) -> Tensor:
-        return self.log_variance.double().clamp(min=math.log(self.floor))
 
 
 class TiedComponents(Components):
@@ -63,12 +61,12 @@ class TiedComponents(Components):
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, S): [B, K]."""
         both = torch.cat([v.double(), self.means.double()])
-        white = torch.linalg.solve_triangular(self._factor(), both.T, upper=False).T
+        white = torch.linalg.solve_triangular(triangle(self.below, self.log_diagonal), both.T, upper=False).T
         return _white_density(white[: len(v)], white[len(v) :]) - self.log_diagonal.double().sum()
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, S): [N, D]."""
-        factor = self._factor().to(self.means.dtype)
+        factor = triangle(self.below, self.log_diagonal).to(self.means.dtype)
         return torch.randn(len(z), len(factor), generator=generator, device=factor.device) @ factor.T
 
     def spread(self, v: Tensor, weight: Tensor) -> Tensor:
@@ -81,9 +79,6 @@ class TiedComponents(Components):
             factor = floored_factor((second - (means.T * total) @ means) / total.sum(), self.floor)
             self.below.copy_(factor.tril(-1))
             self.log_diagonal.copy_(factor.diagonal().log())
-
-    def _factor(self) -> Tensor:
-        return self.below.double().tril(-1) + torch.diag(self.log_diagonal.double().exp())
 
 
 def _white_density(v: Tensor, means: Tensor) -> Tensor:
