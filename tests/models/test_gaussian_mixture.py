@@ -20,7 +20,6 @@ from undersong.estimators import Marginal
 from undersong.inference import Exact
 from undersong.learning import EM, PosteriorMeans
 from undersong.models import GaussianMixture
-from undersong.models.gaussian_mixture import plus_plus
 from undersong.nets import (
     Components,
     DiagonalComponents,
@@ -124,14 +123,6 @@ def test_a_cloud_of_one_point_keeps_the_floor(kind: str) -> None:
     assert sorted(model.components.means[:, 0].tolist()) == [0.0, 9.0]
     densities = model.components(points).max(1).values
     torch.testing.assert_close(densities, torch.full((4,), -np.log(2 * np.pi * 0.25), dtype=torch.float64))
-
-
-def test_plus_plus_takes_points_that_lie_apart() -> None:
-    torch.manual_seed(0)
-    points = torch.tensor([[0.0], [0.1], [100.0], [100.1], [200.0]])
-    assert sorted(plus_plus(points, 3)[:, 0].div(100).round().tolist()) == [0, 1, 2]
-    assert plus_plus(points, 9).isfinite().all()
-    assert plus_plus(torch.ones(2, 3), 4).shape == (4, 3)
 
 
 def test_means_of_words_are_weighted_by_rarity(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 Knows nothing of inference, objectives or learning.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
+from undersong.distributions.structured import Structured
 
 WORDS_AND_END = "words and end of sentence"
 WORDS = "words"
@@ -57,6 +59,18 @@ class ExactModel(Model, Protocol):
     def log_marginal(self, x: Batch) -> Tensor:
         """log p(x) in nats: [B]."""
         ...
+
+
+class SummedOut(ABC):
+    """Base of the models whose discrete z is summed out: the posterior's sum is log p(x)."""
+
+    @abstractmethod
+    def posterior(self, x: Batch, *, given: bool = False) -> Structured:
+        """As ``ExactModel``'s."""
+
+    def log_marginal(self, x: Batch) -> Tensor:
+        """log p(x) in nats: [B]."""
+        return self.posterior(x).log_partition
 
 
 @runtime_checkable

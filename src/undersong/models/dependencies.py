@@ -8,7 +8,7 @@ log p(x, z). Knows nothing of where probabilities come from, nor of learning.
 """
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +18,13 @@ from undersong.data.batch import Batch
 from undersong.distributions.memory import check_length
 from undersong.distributions.valence import Valence, bytes_needed
 from undersong.errors import UserError
-from undersong.models.base import WORDS_AND_END
+from undersong.models.base import WORDS_AND_END, SummedOut
 from undersong.models.heads import Attachments
 
 _LARGEST = 2_000  # tags: a table of heads and children has 4 V^2 entries
 
 
-class Dependencies(Configurable, nn.Module, ABC):
+class Dependencies(Configurable, nn.Module, SummedOut):
     """Base of the dependency models; a subclass writes ``attachments``. A sentence's words are its tags.
 
     Attributes:
@@ -82,10 +82,6 @@ class Dependencies(Configurable, nn.Module, ABC):
         )
         root, attach = wrong
         return scored(tables, x, (root & ~impossible[:, None], attach & ~impossible[:, None, None]))
-
-    def log_marginal(self, x: Batch) -> Tensor:
-        """log p(x) in nats: [B]."""
-        return self.posterior(x).log_partition
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:

@@ -20,13 +20,13 @@ from undersong.distributions.chain import Chain
 from undersong.distributions.factorial_chain import FactoredChains, FactorialChain, digit
 from undersong.errors import UserError
 from undersong.models.annotation import contradicted, never_empty
-from undersong.models.base import VECTORS, WORDS, WORDS_AND_END, Counts
+from undersong.models.base import VECTORS, WORDS, WORDS_AND_END, Counts, SummedOut
 from undersong.models.walk import walk
 from undersong.nets.factorial_emissions import FactorialEmission, ProductTable
 from undersong.nets.table import Table
 
 
-class FactorialHMM(Configurable, nn.Module):
+class FactorialHMM(Configurable, nn.Module, SummedOut):
     """M chains of K states; z is the joint state of each word, a number below K^M whose digits are the chains' states.
 
     Args:
@@ -112,10 +112,6 @@ class FactorialHMM(Configurable, nn.Module):
             of_first = digit(torch.arange(self.latent, device=wrong.device), 0, self.chains, self.states)
             emission = emission.masked_fill(wrong[..., of_first], -torch.inf)
         return FactorialChain(self.initial(), self.transition(), emission, x.lengths.clamp(min=1))
-
-    def log_marginal(self, x: Batch) -> Tensor:
-        """log p(x) in nats: [B]."""
-        return self.posterior(x).log_partition
 
     def counting(self) -> AbstractContextManager[None]:
         """Nothing to do: counts come from the posterior's marginals."""

@@ -72,8 +72,7 @@ class GaussianHMM(HiddenMarkov, Tabular):
 
     def scores(self) -> Scores:
         """The tables, and the density of each word's vector in each state."""
-        rows = self.transition()
-        return Scores(self.initial(), rows[:, : self.latent], self.words(), rows[:, self.latent] if self.ends else None)
+        return Scores.of(self.initial(), self.transition(), self.words())
 
     def words_for(self, path: Walk, s: Scores, generator: torch.Generator | None) -> Batch:
         """For each state the word nearest to a vector drawn from it."""

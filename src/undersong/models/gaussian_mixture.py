@@ -20,6 +20,7 @@ from undersong.models.base import SENTENCE_VECTORS, Counts
 from undersong.models.mixture import Mixture, clusters
 from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
+from undersong.nets.starts import far_apart
 from undersong.nets.table import Table, counted
 
 
@@ -89,7 +90,7 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
         """Each sentence in the cluster whose starting mean is nearest; the first batch chooses the means."""
         v = self._vectors(x)
         if not self.begun:
-            self.components.means.copy_(plus_plus(v, self.latent))
+            self.components.means.copy_(far_apart(v, self.latent))
             self.get_buffer("begun").fill_(True)
         nearest = torch.cdist(v, self.components.means.to(v.dtype)).argmin(1)
         return self._counts(v, one_hot(nearest, self.latent))
@@ -106,20 +107,3 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
 
     def _counts(self, v: Tensor, weight: Tensor) -> Counts:
         return self.components.sums(v, weight)
-
-
-def plus_plus(v: Tensor, count: int) -> Tensor:
-    """``count`` of the points [N, D], each chosen in proportion to its squared distance from those chosen before.
-
-    Where there are fewer points than that, the rest lie near some of them.
-    """
-    chosen = [v[torch.randint(len(v), (), device=v.device)]]
-    away = (v - chosen[0]).square().sum(1)
-    for _ in range(1, count):
-        if float(away.sum()) > 0:
-            chosen.append(v[torch.multinomial(away, 1)[0]])
-        else:
-            spread = v.std(0, correction=0).clamp(min=1e-3)
-            chosen.append(v[torch.randint(len(v), (), device=v.device)] + spread * torch.randn_like(spread))
-        away = away.minimum((v - chosen[-1]).square().sum(1))
-    return torch.stack(chosen)

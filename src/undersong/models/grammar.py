@@ -6,7 +6,7 @@ z is a binary tree and its symbols; a tree fixes how many words there are, so a 
 one over sentences of all lengths. Knows nothing of where rules come from, nor of learning.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,12 @@ from undersong.data.batch import Batch
 from undersong.distributions.tree import Tree
 from undersong.errors import UserError
 from undersong.models.annotation import restricted
-from undersong.models.base import WORDS_AND_END
+from undersong.models.base import WORDS_AND_END, SummedOut
 from undersong.models.brackets import bracket_scores, need_two_words
 from undersong.models.rules import Rules
 
 
-class Grammar(Configurable, nn.Module, ABC):
+class Grammar(Configurable, nn.Module, SummedOut):
     """Base of the exact grammars; a subclass sets ``sizes`` and writes ``rules``.
 
     Attributes:
@@ -76,10 +76,6 @@ class Grammar(Configurable, nn.Module, ABC):
             emission = restricted(emission, x)
         span = bracket_scores(x, self.nonterminals) if given else None
         return Tree(rules.root, rules.binary, emission, x.lengths, span)
-
-    def log_marginal(self, x: Batch) -> Tensor:
-        """log p(x) in nats: [B]."""
-        return self.posterior(x).log_partition
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:

@@ -7,7 +7,7 @@ looked up word by word: no matrix here is as large as sentences times vocabulary
 learning.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from undersong.data.batch import BOS, EOS, PAD, Batch
 from undersong.distributions.chain import Chain
 from undersong.errors import UserError
 from undersong.models.annotation import never_empty, restricted
-from undersong.models.base import WORDS, WORDS_AND_END
+from undersong.models.base import WORDS, WORDS_AND_END, SummedOut
 from undersong.models.walk import Walk, walk
 
 
@@ -38,8 +38,14 @@ class Scores:
     words: Tensor
     final: Tensor | None = None
 
+    @staticmethod
+    def of(initial: Tensor, leaving: Tensor, words: Tensor) -> "Scores":
+        """From log p(state or, in the last column, end | state) [K, K + 1]; [K, K] where ends are not scored."""
+        states = len(initial)
+        return Scores(initial, leaving[:, :states], words, leaving[:, states] if leaving.shape[1] > states else None)
 
-class HiddenMarkov(Configurable, nn.Module, ABC):
+
+class HiddenMarkov(Configurable, nn.Module, SummedOut):
     """Base of models with one chain of states: a subclass writes ``scores``.
 
     Args:
@@ -86,10 +92,6 @@ class HiddenMarkov(Configurable, nn.Module, ABC):
         if given:
             emission = restricted(emission, x)
         return Chain(s.initial, s.transition, never_empty(emission, x), x.lengths.clamp(min=1), s.final)
-
-    def log_marginal(self, x: Batch) -> Tensor:
-        """log p(x) in nats: [B]."""
-        return self.posterior(x).log_partition
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:

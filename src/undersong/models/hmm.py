@@ -39,5 +39,4 @@ class HMM(HiddenMarkov, Tabular):
 
     def scores(self) -> Scores:
         """The tables."""
-        rows = self.transition()
-        return Scores(self.initial(), rows[:, : self.latent], self.words(), rows[:, self.latent] if self.ends else None)
+        return Scores.of(self.initial(), self.transition(), self.words())

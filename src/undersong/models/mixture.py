@@ -5,7 +5,7 @@
 Knows nothing of what a component says of a sentence.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
@@ -13,9 +13,10 @@ from torch import Tensor
 from undersong.data.batch import Batch
 from undersong.distributions.assignment import Assignment
 from undersong.errors import UserError
+from undersong.models.base import SummedOut
 
 
-class Mixture(ABC):
+class Mixture(SummedOut):
     """Write ``log_weights`` and ``log_likelihoods``; prior, posterior and log p(x) come from here."""
 
     latent: int
@@ -40,10 +41,6 @@ class Mixture(ABC):
         """p(z|x); given x's labels, a labelled sentence is in the cluster of that number."""
         scores = self.log_weights(x) + self.log_likelihoods(x)  # [B, K]
         return Assignment(agreeing(scores, x) if given else scores)
-
-    def log_marginal(self, x: Batch) -> Tensor:
-        """log p(x) in nats: [B]."""
-        return self.posterior(x).log_partition
 
 
 def agreeing(scores: Tensor, x: Batch) -> Tensor:

@@ -57,4 +57,4 @@ class NeuralHMM(HiddenMarkov):
         initial = (self.starting()[0] @ self.entered[: self.latent].T).log_softmax(-1)
         rows = (self.leaving() @ self.entered.T).log_softmax(-1)  # [K, K + 1] or [K, K]
         words = (self.spoken @ self.speaking().T + self.never).log_softmax(0)  # [V, K]
-        return Scores(initial, rows[:, : self.latent], words, rows[:, self.latent] if self.ends else None)
+        return Scores.of(initial, rows, words)

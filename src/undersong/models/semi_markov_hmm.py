@@ -17,13 +17,13 @@ from undersong.data.batch import PAD, Batch
 from undersong.distributions.semi_markov import SemiMarkov
 from undersong.errors import UserError
 from undersong.models.annotation import contradicted, never_empty
-from undersong.models.base import WORDS_AND_END
+from undersong.models.base import WORDS_AND_END, SummedOut
 from undersong.models.walk import walk
 from undersong.nets.segments import RecurrentSegments, Segments
 from undersong.nets.table import Table
 
 
-class SemiMarkovHMM(Configurable, nn.Module):
+class SemiMarkovHMM(Configurable, nn.Module, SummedOut):
     """K states that last; trained by ``Gradient``. The end of the sentence is scored.
 
     Args:
@@ -78,10 +78,6 @@ class SemiMarkovHMM(Configurable, nn.Module):
     def log_likelihood(self, x: Batch, z: Tensor) -> Tensor:
         """log p(x|z) in nats for z [S, B, T]: [S, B]; log p(length), which the prior is given, is part of it."""
         return self.posterior(x).score(z) - self.prior(x).log_prob(z)
-
-    def log_marginal(self, x: Batch) -> Tensor:
-        """log p(x) in nats: [B]."""
-        return self.posterior(x).log_partition
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:

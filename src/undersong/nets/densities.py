@@ -16,6 +16,7 @@ from undersong.data.vectors import WordVectors
 from undersong.errors import UserError
 from undersong.nets.components import Components
 from undersong.nets.projection import Projection
+from undersong.nets.starts import far_apart
 from undersong.nets.table import Countable
 
 
@@ -41,8 +42,6 @@ class WordDensities(Countable):
         projection: Callable[[int], Projection],
         climbing: int = 10,
     ):
-        from sklearn.cluster import kmeans_plusplus  # here, because it is slow to import
-
         super().__init__()
         dim = words.vectors.shape[1]
         self.gaussians, self.projection, self.climbing = gaussians(states, dim), projection(dim), climbing
@@ -53,14 +52,13 @@ class WordDensities(Countable):
         there = np.flatnonzero(words.counts > 0)
         if len(there) < states:
             raise UserError(f"{states} states, and only {len(there)} words with vectors: give fewer --model.states.")
-        seed = int(torch.randint(2**31, ()))
-        weight = words.counts[there].astype(np.float64)
-        chosen = kmeans_plusplus(words.vectors[there], states, sample_weight=weight, random_state=seed)[1]
+        seen = torch.from_numpy(there)
+        start = far_apart(self.vectors[seen], states, self.frequency[seen])
         with torch.no_grad():
             projected = self.projection(self.vectors)
             everywhere = self.frequency[:, None].expand(-1, states)
             self.gaussians.maximise(self.gaussians.sums(projected, everywhere))  # the variances of all words
-            self.gaussians.means.copy_(projected[torch.from_numpy(there[chosen])])
+            self.gaussians.means.copy_(self.projection(start))
 
     def scores(self) -> Tensor:
         """log N(f(v_w); mu_k, S_k): [V, K], nats."""
