@@ -11,32 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from tests.data.conftest import sentences
+from tests.data.stored import LINES, labels, texts, whole
 
 from undersong import data
 from undersong.data.prepare import prepare
-from undersong.data.store import Corpus
 from undersong.errors import UserError
 
 ROOM = Path(data.__file__).parent
 OPTION = re.compile(r"--[a-z][a-z_.=-]*[a-z]")
 
-LINES = [f"{line[:-2]} n{i}" for i, line in enumerate(sentences(60))]
 LABELS = ["beta" if i % 3 else "alpha" for i in range(60)]
-
-
-def texts(corpus: Corpus) -> list[list[str]]:
-    return [[" ".join(s.words(i)) for i in range(len(s))] for s in (corpus.train, corpus.valid, corpus.test)]
-
-
-def whole(source: Path | str, tmp_path: Path, **settings: object) -> Corpus:
-    """Everything in one split, in order."""
-    return prepare(str(source), out=tmp_path / "out", splits=(1, 0, 0), force=True, **settings)  # type: ignore[arg-type]
-
-
-def labels(corpus: Corpus) -> list[str]:
-    assert corpus.label_names is not None
-    assert corpus.train.labels is not None
-    return [corpus.label_names[i] for i in corpus.train.labels]
 
 
 def table(kind: str) -> bytes:
@@ -167,45 +151,6 @@ def test_missing_labels_are_minus_one(tmp_path: Path) -> None:
     assert corpus.label_names == ["9", "10"]
     assert corpus.train.labels is not None
     assert corpus.train.labels.tolist() == [1, -1, 0]
-
-
-def test_hub_data_set_saved_to_disk(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    kind = datasets.ClassLabel(names=["zebra", "ant"])
-    features = datasets.Features({"text": datasets.Value("string"), "label": kind})
-
-    def part(lines: list[str]) -> object:
-        return datasets.Dataset.from_dict({"text": lines, "label": [len(x) % 2 for x in lines]}, features=features)
-
-    given = {"train": LINES[:40], "validation": LINES[40:50], "test": LINES[50:], "unsupervised": LINES[:5]}
-    datasets.DatasetDict({name: part(lines) for name, lines in given.items()}).save_to_disk(tmp_path / "saved")
-    corpus = prepare(f"hf:{tmp_path / 'saved'}", out=tmp_path / "out", label_column="label")
-    assert [len(split) for split in texts(corpus)] == [40, 10, 10]
-    assert texts(corpus)[0] == LINES[:40]
-    assert corpus.label_names == ["zebra", "ant"]
-    assert labels(corpus) == [["zebra", "ant"][len(line) % 2] for line in LINES[:40]]
-    assert corpus.info["skipped"] == {"split 'unsupervised'": 5}
-    one = whole(f"hf:{tmp_path / 'saved'}:test", tmp_path)
-    assert texts(one)[0] == LINES[50:]
-    with pytest.raises(UserError, match="no split 'dev'"):
-        whole(f"hf:{tmp_path / 'saved'}:dev", tmp_path)
-    with pytest.raises(UserError, match="no column 'nope'"):
-        whole(f"hf:{tmp_path / 'saved'}", tmp_path, text_column="nope")
-
-
-def test_a_configuration_on_the_hub_is_the_third_part_of_a_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    datasets, asked = pytest.importorskip("datasets"), []
-
-    def loaded(*names: str, split: str | None) -> object:
-        asked.append((*names, split))
-        return datasets.Dataset.from_dict({"text": LINES})
-
-    monkeypatch.setattr(datasets, "load_dataset", loaded)
-    for number, name in enumerate(("cam-cst/cbt/raw", "stanfordnlp/snli", "one/two/three:train")):
-        assert sum(map(len, texts(whole(f"hf:{name}", tmp_path / str(number))))) == len(LINES)
-    assert asked == [("cam-cst/cbt", "raw", None), ("stanfordnlp/snli", None), ("one/two", "three", "train")]
 
 
 BAD = {

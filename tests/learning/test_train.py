@@ -5,21 +5,19 @@ import math
 from functools import partial
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from tests.learning.small import TINY, last_weights, learn, make_corpus
-from torch import nn
 
 from undersong.draw import FINAL, Draw, joined
 from undersong.errors import UserError
 from undersong.families import IsotropicGaussian, PointMass
 from undersong.inference import Amortized
-from undersong.learning import Gradient, Run, train
+from undersong.learning import Run, train
 from undersong.learning.device import resolve_device
 from undersong.learning.fit import Fit, Memory
 from undersong.learning.record import Record, read_record
-from undersong.learning.validation import Figures, Validation, figures
+from undersong.learning.validation import Validation, figures
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder, precision
 from undersong.objectives import ELBO, Autoencoder, AutoGen, Beta, FreeBitsMeanDimension, Linear, TargetRate
@@ -185,84 +183,10 @@ def test_the_share_of_the_rate_is_counted_with_the_objectives_own_factor(objecti
     assert figures(system, d, torch.zeros(3, 2))["kl_percent"] == pytest.approx(percent)
 
 
-def test_patience_waits_for_the_schedules_and_the_best_is_kept(corpus, tmp_path):
-    """With a learning rate of nothing no look is better than the first: patience alone decides."""
-    still = partial(Gradient, lr=0.0)
-    run = learn(corpus, tmp_path / "now", learner=still, epochs=9, patience=2)
-    assert [line["step"] for line in run.metrics() if line["kind"] == "valid"] == [10, 20, 30]
-    assert run.step == 10
-    waiting = Beta(Linear(0.0, 1.0, steps=45))
-    run = learn(corpus, tmp_path / "waits", learner=still, objective=waiting, epochs=9, patience=2)
-    assert run.metrics()[-1]["step"] == 60
-    again = learn(corpus, tmp_path / "waits", learner=still, objective=waiting, epochs=9, patience=2, resume=True)
-    assert again.metrics()[-1]["step"] == 60
-
-
-def test_patience_reads_the_runs_own_objective_not_its_elbo(corpus, tmp_path, monkeypatch):
-    """AutoGen's ELBO may fall while its objective rises."""
-    looked = iter(range(100))
-
-    def falling(self: Validation, system: object) -> Figures:
-        at = next(looked)
-        names = ("reconstruction", "kl", "kl_percent", "active_units", "dead_units")
-        return {**dict.fromkeys(names), "objective": -90.0 + at, "elbo": -50.0 - at}
-
-    monkeypatch.setattr(Validation, "__call__", falling)
-    run = learn(corpus, tmp_path / "run", epochs=4, patience=1)
-    valid = [line for line in run.metrics() if line["kind"] == "valid"]
-    assert [(line["step"], line["best"]) for line in valid] == [(10, True), (20, True), (30, True), (40, True)]
-    assert run.step == 40
-
-
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(corpus, tmp_path):
-    learn(corpus, tmp_path / "run", epochs=1)
-    config = tmp_path / "run" / "config.yaml"
-    config.write_text(config.read_text().replace("lr: 0.01", "lr: 1.0e+30").replace("clip: 5.0", "clip: 0.0"))
-    with pytest.raises(
-        UserError, match=r"(loss|gradient_norm|reconstruction) became (nan|inf).*checkpoint of step 10 is"
-    ):
-        train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
-    assert Run.load(tmp_path / "run").step == 10
-
-
 def test_batches_may_be_bounded_by_tokens(corpus, tmp_path):
     run = learn(corpus, tmp_path / "run", tokens=40, steps=5)
     lines = [line for line in run.metrics() if line["kind"] == "train"]
     assert all(line["tokens"] <= 5 * 40 for line in lines)
-
-
-def test_the_learning_rate_follows_its_schedule(corpus, tmp_path):
-    frozen = learn(
-        corpus, tmp_path / "frozen", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=10)), steps=10
-    )
-    moved = learn(
-        corpus, tmp_path / "moved", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=5)), steps=10
-    )
-    start = learn(corpus, tmp_path / "start", learner=partial(Gradient, lr=0.0), steps=1)
-    weights = [last_weights(run.path)["weights.safetensors"] for run in (frozen, moved, start)]
-    assert weights[0] == weights[2] != weights[1]
-
-
-@pytest.mark.parametrize("step", [0, 1])
-def test_a_step_of_adam_clips_the_whole_gradient_and_decays_each_weight(step):
-    """g is clipped to the norm 0.1; theta loses lr 0.1 theta beside Adam's quotient (Loshchilov and Hutter 2019)."""
-    layer = nn.Linear(2, 1)
-    weight, bias = np.array([0.5, -2.0]), 1.0
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weight)[None])
-        layer.bias.fill_(bias)
-    learner = Gradient(layer, lr=0.01, clip=0.1, weight_decay=0.1, eps=1e-2)  # type: ignore[arg-type]
-    theta = np.array([*weight, bias])
-    mean, square = np.zeros(3), np.zeros(3)
-    for count, scale in enumerate((1.0, 0.01)[: step + 1], start=1):  # the second gradient is short enough as it is
-        g = scale * np.array([3.0, 4.0, 1.0])
-        norm = learner.descend(scale * layer(torch.tensor([3.0, 4.0])).sum(), 0)
-        assert float(norm) == pytest.approx(scale * math.sqrt(26))
-        g *= min(1.0, 0.1 / np.linalg.norm(g))
-        mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
-        quotient = (mean / (1 - 0.9**count)) / (np.sqrt(square / (1 - 0.999**count)) + 1e-2)
-        theta = theta - 0.01 * (quotient + 0.1 * theta)
-    np.testing.assert_allclose([*layer.weight[0].tolist(), layer.bias.item()], theta, atol=1e-6)
 
 
 def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):

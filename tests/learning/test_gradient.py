@@ -1,0 +1,47 @@
+"""One step of ``Gradient``: its learning rate, its clipping, its decay."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from tests.learning.small import last_weights, learn
+from torch import nn
+
+from undersong.learning import Gradient
+from undersong.objectives import Linear
+
+
+def test_the_learning_rate_follows_its_schedule(corpus, tmp_path):
+    frozen = learn(
+        corpus, tmp_path / "frozen", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=10)), steps=10
+    )
+    moved = learn(
+        corpus, tmp_path / "moved", learner=partial(Gradient, lr=Linear(0.0, 0.01, steps=5, wait=5)), steps=10
+    )
+    start = learn(corpus, tmp_path / "start", learner=partial(Gradient, lr=0.0), steps=1)
+    weights = [last_weights(run.path)["weights.safetensors"] for run in (frozen, moved, start)]
+    assert weights[0] == weights[2] != weights[1]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_step_of_adam_clips_the_whole_gradient_and_decays_each_weight(step):
+    """g is clipped to the norm 0.1; theta loses lr 0.1 theta beside Adam's quotient (Loshchilov and Hutter 2019)."""
+    layer = nn.Linear(2, 1)
+    weight, bias = np.array([0.5, -2.0]), 1.0
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight)[None])
+        layer.bias.fill_(bias)
+    learner = Gradient(layer, lr=0.01, clip=0.1, weight_decay=0.1, eps=1e-2)  # type: ignore[arg-type]
+    theta = np.array([*weight, bias])
+    mean, square = np.zeros(3), np.zeros(3)
+    for count, scale in enumerate((1.0, 0.01)[: step + 1], start=1):  # the second gradient is short enough as it is
+        g = scale * np.array([3.0, 4.0, 1.0])
+        norm = learner.descend(scale * layer(torch.tensor([3.0, 4.0])).sum(), 0)
+        assert float(norm) == pytest.approx(scale * math.sqrt(26))
+        g *= min(1.0, 0.1 / np.linalg.norm(g))
+        mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
+        quotient = (mean / (1 - 0.9**count)) / (np.sqrt(square / (1 - 0.999**count)) + 1e-2)
+        theta = theta - 0.01 * (quotient + 0.1 * theta)
+    np.testing.assert_allclose([*layer.weight[0].tolist(), layer.bias.item()], theta, atol=1e-6)
