@@ -17,9 +17,9 @@ from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.estimators import Pathwise
 from undersong.families import DiagonalGaussian, IsotropicGaussian, LearnedPrior, Mixture, PointMass, StandardPrior
-from undersong.inference import Amortized
+from undersong.inference import Amortized, Exact
 from undersong.learning import Gradient, System
-from undersong.models import VAE
+from undersong.models import VAE, LanguageModel
 from undersong.nets import GRU, LSTM, RecurrentDecoder, RecurrentEncoder
 from undersong.objectives import (
     ELBO,
@@ -49,6 +49,12 @@ PRIORS: dict[str, Any] = {
     "MoIG": partial(LearnedPrior, family=partial(Mixture, components=K, component=IsotropicGaussian)),
 }
 CELLS = {"LSTM": LSTM, "GRU": GRU}
+NETS = {  # the encoder's cell, the decoder's, and whether its word vectors are tied
+    "LSTM": ("LSTM", "LSTM", False),
+    "GRU, tied": ("GRU", "GRU", True),
+    "GRU to LSTM, tied": ("GRU", "LSTM", True),
+    "LSTM to GRU": ("LSTM", "GRU", False),
+}
 ENTERING = {"inputs": (True, False), "state": (False, True), "both": (True, True)}
 
 # Each objective beside its formula over the terms, coefficients worked out by hand for STEP.
@@ -100,16 +106,21 @@ OBJECTIVES: dict[str, tuple[Objective, Any]] = {
 }
 
 
-def make(family: str, prior: str, cell: str, entering: str, objective: Objective) -> System:
-    """A small system with parameters far enough from zero that every term matters."""
+def make(family: str, prior: str, nets: str, entering: str, objective: Objective) -> System:
+    """A small system with parameters far enough from zero that every term matters; without a family, the baseline."""
     torch.manual_seed(1)
-    to_inputs, to_state = ENTERING[entering]
-    decoder = partial(
-        RecurrentDecoder, embedding=E, hidden=H, z_to_inputs=to_inputs, z_to_state=to_state, layer=CELLS[cell]
-    )
-    encoder = partial(RecurrentEncoder, embedding=E, hidden=H, layer=CELLS[cell])
+    (reading, writing, tied), (to_inputs, to_state) = NETS[nets], ENTERING[entering]
+    decoder = partial(RecurrentDecoder, embedding=E, hidden=H, tied=tied, layer=CELLS[writing])
+    if family == "none":
+        return stirred(System(LanguageModel(V, decoder), Exact(V, 0), Pathwise(), objective))
+    decoder = partial(decoder, z_to_inputs=to_inputs, z_to_state=to_state)
+    encoder = partial(RecurrentEncoder, embedding=E, hidden=H, layer=CELLS[reading])
     model = VAE(V, D, decoder, PRIORS[prior])
-    system = System(model, Amortized(V, D, encoder, FAMILIES[family]), Pathwise(), objective)
+    return stirred(System(model, Amortized(V, D, encoder, FAMILIES[family]), Pathwise(), objective))
+
+
+def stirred(system: System) -> System:
+    """Its parameters, moved by the same random numbers each time."""
     with torch.no_grad():
         for parameter in system.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -138,9 +149,13 @@ def part(w: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): v for name, v in w.items() if name.startswith(prefix)}
 
 
-def reconstruction(w: dict[str, Tensor], cell: str, entering: str, words: list[int], z: Tensor) -> Tensor:
-    """log p(x|z) of one sentence for z [S, D]: [S]."""
-    layer, to_inputs, to_state = part(w, "model.decoder.layer."), *ENTERING[entering]
+def reconstruction(w: dict[str, Tensor], nets: str, entering: str, words: list[int], z: Tensor) -> Tensor:
+    """log p(x|z) of one sentence for z [S, D]: [S]; without z, log p(x)."""
+    _, cell, tied = NETS[nets]
+    layer = part(w, "model.decoder.layer.")
+    to_inputs, to_state = ENTERING[entering] if z.shape[1] else (False, False)
+    embed = w["model.decoder.embed.weight"]
+    output = embed if tied else w["model.decoder.vocabulary.weight"]
     states = 2 if cell == "LSTM" else 1
     state = [z.new_zeros(len(z), H) for _ in range(states)]
     if to_state:
@@ -149,8 +164,11 @@ def reconstruction(w: dict[str, Tensor], cell: str, entering: str, words: list[i
     fixed = z @ layer["weight_constant"].T if to_inputs else 0.0
     total = z.new_zeros(len(z))
     for word, target in zip([2, *words], [*words, 3], strict=True):
-        state = cell_step(cell, layer, w["model.decoder.embed.weight"][word], state, fixed)
-        logits = state[0] @ w["model.decoder.vocabulary.weight"].T + w["model.decoder.vocabulary.bias"]
+        state = cell_step(cell, layer, embed[word], state, fixed)
+        hidden = state[0]
+        if tied:
+            hidden = hidden @ w["model.decoder.narrow.weight"].T + w["model.decoder.narrow.bias"]
+        logits = hidden @ output.T + w["model.decoder.vocabulary.bias"]
         total = total - torch.nn.functional.cross_entropy(logits, torch.full((len(z),), target), reduction="none")
     return total
 
@@ -168,38 +186,53 @@ def log_prior(w: dict[str, Tensor], prior: str, z: Tensor) -> Tensor:
     return sum(s * d for s, d in zip(shares, each, strict=True)).log()  # type: ignore[union-attr]
 
 
-def terms(w: dict[str, Tensor], family: str, prior: str, cell: str, entering: str, noise: Tensor) -> Terms:
+def terms(w: dict[str, Tensor], family: str, prior: str, nets: str, entering: str, noise: Tensor) -> Terms:
     """The four terms, a sentence at a time."""
     columns: list[Terms] = []
+    reading = NETS[nets][0]
     for b, words in enumerate(SENTENCES):
+        if family == "none":
+            nothing = noise.new_zeros(len(noise))
+            columns.append(
+                (reconstruction(w, nets, entering, words, nothing[:, None][:, :0]), nothing[:0], nothing, nothing)
+            )
+            continue
         state = [noise.new_zeros(1, H) for _ in range(2)]
         for word in words:
             state = cell_step(
-                cell, part(w, "inference.encoder.layer."), w["inference.encoder.embed.weight"][word], state, 0.0
+                reading, part(w, "inference.encoder.layer."), w["inference.encoder.embed.weight"][word], state, 0.0
             )
         params = w["inference.head.weight"] @ state[0][0] + w["inference.head.bias"]
         mean = params[:D]
         if family == "point":
             z = mean.expand(len(noise), D)
-            log_px = reconstruction(w, cell, entering, words, z)
+            log_px = reconstruction(w, nets, entering, words, z)
             columns.append((log_px, mean, log_px, log_px))
             continue
         variance = params[D:].exp().expand(D)
         z = mean + variance.sqrt() * noise[:, b]
         log_pz, log_qz = log_prior(w, prior, z), gaussian(z, mean, variance)
         kl = 0.5 * (variance + mean**2 - 1 - variance.log()) if prior == "standard" else (log_qz - log_pz).mean()[None]
-        columns.append((reconstruction(w, cell, entering, words, z), kl, log_pz, log_qz))
+        columns.append((reconstruction(w, nets, entering, words, z), kl, log_pz, log_qz))
     px, kl, pz, qz = zip(*columns, strict=True)
     return torch.stack(px, 1), torch.stack(kl), torch.stack(pz, 1), torch.stack(qz, 1)
 
 
-@pytest.mark.parametrize(
-    ("family", "prior", "cell", "entering"), list(itertools.product(FAMILIES, PRIORS, CELLS, ENTERING))
-)
-def test_gradients_are_those_of_the_dense_loss(family, prior, cell, entering):
+# Each family, prior and way in meets one loose and one tied decoder, and both pairs of nets in turn: all 4 would take
+# twice the time and add no formula.
+COMBINATIONS = [
+    (*choice, nets)
+    for at, choice in enumerate(itertools.product(FAMILIES, PRIORS, ENTERING))
+    for nets in list(NETS)[at % 2 * 2 :][:2]
+]
+BASELINES = [("none", "standard", "both", nets) for nets in NETS]
+
+
+@pytest.mark.parametrize(("family", "prior", "entering", "nets"), COMBINATIONS + BASELINES)
+def test_gradients_are_those_of_the_dense_loss(family, prior, entering, nets):
     x = Batch.of(SENTENCES)
     for name, (objective, formula) in OBJECTIVES.items():
-        system = make(family, prior, cell, entering, objective)
+        system = make(family, prior, nets, entering, objective)
         if family == "point" and objective.needs_density:
             with pytest.raises(UserError, match="point mass"):
                 system.loss(x, STEP)
@@ -210,7 +243,7 @@ def test_gradients_are_those_of_the_dense_loss(family, prior, cell, entering):
         torch.manual_seed(2)
         noise = torch.normal(torch.zeros(objective.samples, len(x), D), 1.0).double()
         w = {n: p.detach().double().requires_grad_() for n, p in system.named_parameters()}
-        expected = -formula(*terms(w, family, prior, cell, entering, noise)).mean()
+        expected = -formula(*terms(w, family, prior, nets, entering, noise)).mean()
         expected.backward()
         assert loss.item() == pytest.approx(expected.item(), rel=1e-5), name
         scale = max(v.grad.abs().max().item() for v in w.values() if v.grad is not None)

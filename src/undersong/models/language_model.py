@@ -1,4 +1,4 @@
-"""The recurrent language model, log p(x) = sum_t log p(x_t | x_<t): the baseline of every comparison.
+"""The recurrent language model, log p(x) = sum_t log p(x_t | x_<t): what a latent variable is measured against.
 
 It is the model with a latent vector of no dimensions, so its posterior is exact, its KL is nothing, and every bound
 equals log p(x). Knows nothing of that being a special case: no other room does either.
