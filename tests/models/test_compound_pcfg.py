@@ -153,5 +153,5 @@ def test_samples_come_with_their_vectors():
 
 
 def test_a_sentence_of_one_word_is_refused_with_advice():
-    with pytest.raises(UserError, match="min_words 2"):
+    with pytest.raises(UserError, match="min-words 2"):
         make().log_likelihood(Batch.of([[5]]), torch.zeros(1, 1, 3).double())

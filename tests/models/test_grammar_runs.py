@@ -121,7 +121,7 @@ def test_one_word_is_refused_in_one_sentence(tmp_path, capsys):
     flags = f"--model PCFG {SMALL} --learner EM --threads 1 --quiet true".split()
     assert cli.main(["train", str(corpus), "--out", str(tmp_path / "run"), *flags]) == 2
     said = capsys.readouterr().err.strip().splitlines()
-    assert "--min_words 2" in said[-1]
+    assert "--min-words 2" in said[-1]
 
 
 def test_trained_grammars_write_sentences_of_their_own_words(words, tmp_path):

@@ -194,7 +194,7 @@ def test_tags_tie_preterminals_where_asked_to():
 
 
 def test_a_sentence_of_one_word_is_refused_with_advice():
-    with pytest.raises(UserError, match="min_words 2"):
+    with pytest.raises(UserError, match="min-words 2"):
         make().log_marginal(Batch.of([[5, 6], [7]]))
 
 

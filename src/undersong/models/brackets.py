@@ -20,7 +20,7 @@ def need_two_words(x: Batch) -> None:
     """
     if len(x) and int(x.lengths.min()) < 2:
         raise UserError(
-            "A grammar of binary trees has none for a sentence of one word: prepare the corpus with --min_words 2."
+            "A grammar of binary trees has none for a sentence of one word: prepare the corpus with --min-words 2."
         )
 
 
