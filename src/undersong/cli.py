@@ -67,14 +67,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    function = _function(name)
-    parser = command_parser(function, name)
-    switches = {p.name for p in inspect.signature(function).parameters.values() if p.annotation is bool}
-    chosen = parser.parse_args(_flags_first(words, switches))
+    function, parser, chosen = parsed(name, words)
     made = parser.instantiate(chosen)
     arguments = {key: made[key] for key in inspect.signature(function).parameters}
     result = function(**arguments)
     return result if isinstance(result, int) else 0
+
+
+def parsed(name: str, words: Sequence[str]) -> tuple[Callable[..., Any], Any, Any]:
+    """A command's function, its parser, and what the parser made of what was typed after the command's name.
+
+    Raises:
+        SystemExit: it made nothing of it, and has said why.
+    """
+    function = _function(name)
+    parser = command_parser(function, name)
+    switches = {p.name for p in inspect.signature(function).parameters.values() if p.annotation is bool}
+    return function, parser, parser.parse_args(_flags_first(list(words), switches))
 
 
 def command_parser(function: Callable[..., Any], name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,44 @@ def test_the_commands_on_the_page_exist(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^(?:\$ )?make ([a-z-]+)", shell, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"the Makefile has no target {target}"
-    for command in re.findall(r"^(?:\$ )?(?:\.venv/bin/)?undersong (\w+)", shell, re.MULTILINE):
-        assert command in cli.COMMANDS, f"undersong has no command {command}"
     for module in re.findall(r"python -m (benchmarks\.\w+)", page):
         assert (ROOT / (module.replace(".", "/") + ".py")).exists(), f"there is no {module}"
     for room in re.findall(r"src/undersong/[\w/]+\.py", page):
         assert (ROOT / room).exists(), f"there is no {room}; the package is {name(PACKAGE)}"
+
+
+def typed(page: str) -> list[list[str]]:
+    """The words of each call of undersong in a page's shell examples; of a pipe, its last part."""
+    shell = "\n".join(source for language in ("sh", "bash", "console") for _, source in blocks(page, language))
+    calls = re.findall(r"^\$ (?:.*\| )?(?:\.venv/bin/)?undersong (.*)$", shell, re.MULTILINE)
+    return [shlex.split(call) for call in calls]
+
+
+def understood(call: list[str]) -> bool:
+    """Whether the command line takes these words."""
+    try:
+        cli.parsed(call[0], call[1:])
+    except SystemExit:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_the_command_line_understands_every_example(path: Path) -> None:
+    for call in typed(path.read_text(encoding="utf-8")):
+        assert call[0] in cli.COMMANDS, f"undersong has no command {call[0]}"
+        assert understood(call), f"undersong {shlex.join(call)} cannot be typed"
+
+
+def test_every_command_has_an_example() -> None:
+    shown = {call[0] for call in typed((ROOT / "README.md").read_text(encoding="utf-8"))}
+    assert shown == set(cli.COMMANDS)
+
+
+def test_an_example_with_a_flag_that_is_not_there_is_caught() -> None:
+    (good, bad) = typed("```console\n$ undersong sample r --n 3\n$ echo a | undersong sample r --many 3\n```\n")
+    assert understood(good)
+    assert not understood(bad)
 
 
 @pytest.mark.parametrize("what", ["an objective", "a family", "a decoder"])
