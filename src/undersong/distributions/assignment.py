@@ -21,6 +21,7 @@ class Assignment(Structured):
     (0.75, 0)
     """
 
+    telling = (0,)
     has_enumerate_support = True
 
     def __init__(self, scores: Tensor):

@@ -35,6 +35,8 @@ class Chain(Structured):
     (8, torch.Size([5, 1, 3]))
     """
 
+    telling = (2,)
+
     def __init__(
         self, initial: Tensor, transition: Tensor, emission: Tensor, lengths: Tensor, final: Tensor | None = None
     ):

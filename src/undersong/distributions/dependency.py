@@ -34,6 +34,7 @@ class Dependency(Structured):
     [7, 12]
     """
 
+    telling = (0,)
     marginals_first = True
 
     def __init__(self, arcs: Tensor, lengths: Tensor, multiroot: bool = False):

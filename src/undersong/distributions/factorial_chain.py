@@ -54,6 +54,8 @@ class FactorialChain(Structured):
     81
     """
 
+    telling = (2,)
+
     def __init__(self, initial: Tensor, transition: Tensor, emission: Tensor, lengths: Tensor):
         self.chains, self.states = initial.shape
         super().__init__((initial[None], transition[None], emission), lengths, emission.shape[1:2])

@@ -34,6 +34,8 @@ class SemiMarkov(Structured):
     7
     """
 
+    telling = (2,)
+
     def __init__(
         self, initial: Tensor, transition: Tensor, segment: Tensor, lengths: Tensor, final: Tensor | None = None
     ):

@@ -70,6 +70,10 @@ class Max(Semiring):
     def sum(self, value: Tensor, dim: int) -> Tensor:
         return value.max(dim).values
 
+    def product(self, value: Tensor, table: Tensor) -> Tensor:
+        """As in the base class, with nothing of the size of the alternatives kept or made for the gradient."""
+        return _BestProduct.apply(value, table)
+
 
 class KMax(Semiring):
     """The ``k`` best structures, best first; -inf where there are fewer."""
@@ -98,6 +102,30 @@ class Sampling(Semiring):
 
     def sum(self, value: Tensor, dim: int) -> Tensor:
         return _Draw.apply(value, dim)
+
+
+class _BestProduct(torch.autograd.Function):
+    """max_j value[..., b, j] + table[b, j, k]; the gradient looks for the best j only where it is wanted."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, table: Tensor) -> Tensor:
+        ctx.save_for_backward(value, table)
+        rows = table.mT  # [1 or B, K, J]
+        if value.dim() == 2:
+            return (value.unsqueeze(-2) + rows).amax(-1)
+        return torch.stack([(each.unsqueeze(-2) + rows).amax(-1) for each in value])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor | None]:
+        value, table = ctx.saved_tensors
+        *other, k = upstream.nonzero().unbind(1)
+        rows = other[-1] if len(table) > 1 else torch.zeros_like(other[-1])
+        best = (value[tuple(other)] + table[rows, :, k]).argmax(-1)
+        given = upstream[(*other, k)]
+        to_value = torch.zeros_like(value).index_put((*other, best), given, accumulate=True)
+        if not ctx.needs_input_grad[1]:
+            return to_value, None
+        return to_value, torch.zeros_like(table).index_put((rows, best, k), given, accumulate=True)
 
 
 class _Draw(torch.autograd.Function):

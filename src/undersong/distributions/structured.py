@@ -31,6 +31,7 @@ class Structured(Distribution, ABC):
 
     - a constructor that calls this one with ``potentials``, in which the score is linear, each [B, ...], or [1, ...]
       where all sentences share it, and ``lengths`` [B];
+    - ``telling``: the places of potentials, [B, ...] each, whose parts alone say what structure it is;
     - ``inside(semiring)``: the recursion over ``self.potentials`` in plain differentiable operations;
     - ``score(z)``, and ``structure(parts)``: what z has these parts;
     - ``traced_bytes``: what that needs, so that what does not fit is refused before anything is allocated;
@@ -50,6 +51,7 @@ class Structured(Distribution, ABC):
     """
 
     arg_constraints = {}  # noqa: RUF012 (torch's own protocol)
+    telling: ClassVar[tuple[int, ...]]  # which potentials' parts tell what structure it is: each sentence has its own
     marginals_first: ClassVar[bool] = False  # a kernel gives them, and with them expectations no one differentiates
 
     def __init__(self, potentials: Sequence[Tensor], lengths: Tensor, event_shape: Sequence[int]):
@@ -70,7 +72,7 @@ class Structured(Distribution, ABC):
         """The structure z int64 [B, *event] whose parts are marked by 1.
 
         Args:
-            parts: aligned with ``potentials``; None for what sentences share, which says nothing of any one.
+            parts: aligned with ``potentials``; None for those that are not ``telling``.
         """
 
     @abstractmethod
@@ -193,16 +195,16 @@ class Structured(Distribution, ABC):
     def _trace(self, semiring: Semiring) -> tuple[Tensor, Tensor]:
         """``_traced`` of all sentences at once."""
         self._ask(lambda words: len(self.lengths) * self.traced_bytes(words, semiring.kept))
-        own = [p.shape[0] == len(self.lengths) for p in self.potentials]
-        leaves = [p.detach().double().requires_grad_(mine) for p, mine in zip(self.potentials, own, strict=True)]
-        sources = [leaf for leaf in leaves if leaf.requires_grad]
+        leaves = [p.detach().double().requires_grad_(i in self.telling) for i, p in enumerate(self.potentials)]
+        sources = [leaves[i] for i in self.telling]
         found = []
         with torch.enable_grad():
             values = self.replace(leaves).inside(semiring)
             values = values if values.dim() > self.lengths.dim() else values[None]
             for value in values:
-                grads = iter(torch.autograd.grad(value.sum(), sources, retain_graph=True, materialize_grads=True))
-                found.append(self.structure(tuple(next(grads) if mine else None for mine in own)))
+                grads = torch.autograd.grad(value.sum(), sources, retain_graph=True, materialize_grads=True)
+                parts = dict(zip(self.telling, grads, strict=True))
+                found.append(self.structure(tuple(parts.get(i) for i in range(len(leaves)))))
         return torch.stack(found), values.detach().to(self.potentials[0].dtype)
 
     def pick(self, potential: Tensor, *index: Tensor | int) -> Tensor:

@@ -44,6 +44,7 @@ class Tree(Structured):
     (14, torch.Size([3, 1, 5, 5]))
     """
 
+    telling = (2, 3)
     marginals_first = True
 
     def __init__(self, root: Tensor, binary: Tensor, emission: Tensor, lengths: Tensor, span: Tensor | None = None):
@@ -66,13 +67,15 @@ class Tree(Structured):
         nothing = semiring.lift(torch.where(never, root[:, 0], -torch.inf))  # with a gradient, which is 0
         if words < 2:
             return nothing
-        both = binary[:, None, :, :n, :n]  # [B, 1, N, N, N]
-        e = emission[:, :, None, :, None]  # [B, T, 1, P, 1]
-        left = semiring.sum(semiring.lift(binary[:, None, :, n:, :n] + e), -2)  # [B, T, N, N], A and the right child
-        right = semiring.sum(
-            semiring.lift(binary[:, None, :, :n, n:] + e.transpose(-1, -2)), -1
-        )  # A and the left child
-        two = semiring.sum(semiring.lift(binary[:, None, :, n:, n:] + e.transpose(-1, -2)), -1)[..., 1:, :, :]
+        both = binary[:, :, :n, :n].flatten(2).mT  # [B, children, A]
+        before = binary[:, :, n:, :n].transpose(1, 2).flatten(2)  # [B, left child, A and right one]
+        after = binary[:, :, :n, n:].permute(0, 3, 1, 2).flatten(2)  # [B, right child, A and left one]
+        none = binary[:, :, n:, n:].permute(0, 3, 1, 2).flatten(2)
+        e = semiring.lift(emission.transpose(0, 1))  # [T, B, P]
+        left, right, two = (  # [B, T, N, N], A and the other child; [B, T - 1, N, P], A and the left child
+            semiring.product(each, table).unflatten(-1, (n, -1)).transpose(-3, -4)
+            for each, table in ((e, before), (e, after), (e[..., 1:, :, :], none))
+        )
         two = semiring.sum(two + emission[:, :-1, None, :], -1)  # [B, T - 1, N]
         spans = [two + span.diagonal(1, 1, 2).transpose(-1, -2)]  # by width - 2: [B, T - width + 1, N]
         for w in range(3, words + 1):
@@ -86,7 +89,8 @@ class Tree(Structured):
                 lefts = torch.stack([spans[v][..., :k, :] for v in range(w - 3)], -2)  # [B, k, splits, N]
                 rights = torch.stack([spans[w - 4 - v][..., v + 2 : v + 2 + k, :] for v in range(w - 3)], -2)
                 pair = semiring.sum(semiring.times(lefts[..., :, None], rights[..., None, :]), -3)  # [B, k, N, N]
-                ways.append(semiring.sum((pair[..., None, :, :] + both).flatten(-2), -1))
+                pair = pair.flatten(-2).transpose(-2, -3)  # [k, B, N N]
+                ways.append(semiring.product(pair, both).transpose(-2, -3))
             joined = semiring.sum(torch.stack(ways, -1), -1)
             spans.append(joined + span.diagonal(w - 1, 1, 2).transpose(-1, -2))
         whole = torch.stack([each[..., 0, :] for each in spans], -2)  # [B, T - 1, N]

@@ -46,6 +46,7 @@ class Valence(Structured):
     7
     """
 
+    telling = (0, 1)
     marginals_first = True
 
     def __init__(self, root: Tensor, attach: Tensor, decide: Tensor, lengths: Tensor):
