@@ -1,12 +1,19 @@
 """The demo shows what it trained: prepared, trained, judged and compared, once; and says no to another question."""
 
+import io
 import json
+from functools import partial
 
 import pytest
+from rich.console import Console
+from tests.learning.small import learn, make_corpus
 
 from undersong import demo as module
+from undersong.data import Corpus
+from undersong.decoding import interpolate, reconstruct, sample
 from undersong.demo import demo
 from undersong.errors import UserError
+from undersong.learning import Gradient
 
 _SMALL = ["embedding=100", "embedding=8", "hidden=128", "hidden=16", "latent=32", "latent=4"]
 
@@ -27,6 +34,7 @@ def test_it_prepares_trains_judges_and_compares_once(small, tmp_path, capsys):
     kept = json.loads((out / "autogen" / "evaluation.json").read_text())["test"]
     assert f"{kept['elbo']:.2f}" in shown
     assert f"{kept['kl']:.2f}" in shown
+    assert shown.count("all epochs are done; 30 steps in") == 2
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "vae" in page
     assert "autogen" in page
@@ -36,6 +44,27 @@ def test_it_prepares_trains_judges_and_compares_once(small, tmp_path, capsys):
     assert weights == {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
     with pytest.raises(UserError, match="another --out"):
         demo(out=out, epochs=1, vocabulary=300, seed=1)
+
+
+def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path):
+    corpus = Corpus.open(make_corpus(tmp_path / "corpus"))
+    fast = partial(Gradient, lr=0.1)
+    runs = [learn(corpus.folder, tmp_path / "vae", epochs=1), learn(corpus.folder, tmp_path / "autogen", learner=fast)]
+    console = Console(file=io.StringIO(), width=1000, highlight=False)
+    module._show_sentences(console, runs, corpus, seed=3)
+    shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    first = [" ".join(corpus.test.words(row)) for row in range(6)]
+    how = module._SEARCH
+    expected, rewritten = [], [reconstruct(run, first, how, unknown=False) for run in runs]
+    for at, text in enumerate(first):
+        expected += [text, *(f"  {run.name:>8}: {lines[at].text}" for run, lines in zip(runs, rewritten, strict=True))]
+    for run in runs:
+        expected += [f"  {line.text}" for line in sample(run, 5, how, unknown=False, seed=3)]
+        steps = interpolate(run, first[0], first[-1], 8, how, unknown=False).steps
+        expected += [f"  {step.text}" for step in steps]
+    headings = ("The same sentences", "─")
+    told = [line.rstrip() for line in shown if line.strip() and not line.startswith(headings)]
+    assert told == [line.rstrip() for line in expected if line.strip()]
 
 
 def test_another_question_to_the_same_folder_is_refused(tmp_path):
