@@ -10,7 +10,7 @@ from tests.learning.small import learn, make_corpus
 
 from undersong import demo as module
 from undersong.data import Corpus
-from undersong.decoding import interpolate, reconstruct, sample
+from undersong.decoding import Sample, interpolate, reconstruct, sample
 from undersong.demo import demo
 from undersong.errors import UserError
 from undersong.learning import Gradient
@@ -46,16 +46,21 @@ def test_it_prepares_trains_judges_and_compares_once(small, tmp_path, capsys):
         demo(out=out, epochs=1, vocabulary=300, seed=1)
 
 
-def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path):
+def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SEARCH", Sample())  # a beam on random words writes nothing
     corpus = Corpus.open(make_corpus(tmp_path / "corpus"))
-    fast = partial(Gradient, lr=0.1)
-    runs = [learn(corpus.folder, tmp_path / "vae", epochs=1), learn(corpus.folder, tmp_path / "autogen", learner=fast)]
+    fast = partial(Gradient, lr=0.1)  # so that the two do not write the same sentences
+    runs = [
+        learn(corpus.folder, tmp_path / "vae", epochs=1),
+        learn(corpus.folder, tmp_path / "autogen", learner=fast, epochs=8),
+    ]
     console = Console(file=io.StringIO(), width=1000, highlight=False)
     module._show_sentences(console, runs, corpus, seed=3)
     shown = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     first = [" ".join(corpus.test.words(row)) for row in range(6)]
     how = module._SEARCH
     expected, rewritten = [], [reconstruct(run, first, how, unknown=False) for run in runs]
+    assert [r.text for r in rewritten[0]] != [r.text for r in rewritten[1]]
     for at, text in enumerate(first):
         expected += [text, *(f"  {run.name:>8}: {lines[at].text}" for run, lines in zip(runs, rewritten, strict=True))]
     for run in runs:
