@@ -54,6 +54,13 @@ def test_a_language_model_is_compared_by_its_likelihood_alone(tmp_path):
     assert found["elbo"].difference == pytest.approx(scores[0]["elbo"].mean() - scores[1]["elbo"].mean())
 
 
+def test_models_that_share_no_score_are_not_compared(tmp_path):
+    corpus = toy_corpus(tmp_path)
+    told, point = (sentence_scores(Subject(s, corpus)) for s in (language_model(corpus), vae(corpus, point=True)))
+    assert "elbo" not in point
+    assert compare_reconstructions(told, point) == {}
+
+
 def test_each_sentences_nats_are_in_the_order_of_the_rows(tmp_path):
     corpus = toy_corpus(tmp_path)
     system = vae(corpus)

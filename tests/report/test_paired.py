@@ -40,6 +40,12 @@ def test_only_real_differences_are_marked(home: Path) -> None:
     assert "from vae is real: p < 0.05" in table.notes[0]
 
 
+def test_runs_that_share_no_score_have_no_row(home: Path) -> None:
+    rows = {"row": np.arange(30)}
+    told, point = rows | {"elbo": np.ones(30)}, rows | {"distortion": np.ones(30)}
+    assert _table(evidence(home, "lm", "vae", "<b>$autogen"), [told, point, point]).rows == ()
+
+
 def test_runs_are_tested_on_the_same_sentences(home: Path) -> None:
     (table,) = paired(evidence(home, "vae", "<b>$autogen", "lm", "elsewhere"), "test", 9).blocks
     assert isinstance(table, Table)

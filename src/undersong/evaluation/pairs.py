@@ -59,4 +59,4 @@ def compare_reconstructions(
     scores = {name: (first[name], second[name], mean_of_sums) for name in sorted(shared - {"row", "bleu"})}
     for order in (2, 4) if "bleu" in shared else ():
         scores[f"bleu_{order}"] = first["bleu"], second["bleu"], partial(overlap.bleu_of, order=order)
-    return dict(sorted(paired_bootstraps(scores, resamples, seed).items()))
+    return dict(sorted(paired_bootstraps(scores, resamples, seed).items())) if scores else {}

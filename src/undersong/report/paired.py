@@ -44,8 +44,9 @@ def paired(runs: Sequence[Evidence], split: str, sentences: int) -> Section:
     """
     blocks: list[Block] = []
     for _, group in groups([run for run in runs if run.figures and run.corpus is not None]) if sentences else []:
-        if len(group) > 1:
-            blocks.append(_table(group, [_scores(run, split, sentences) for run in group]))
+        table = _table(group, [_scores(run, split, sentences) for run in group]) if len(group) > 1 else None
+        if table is not None and table.rows:
+            blocks.append(table)
     return Section("Which differences are real", tuple(blocks))
 
 
@@ -59,7 +60,7 @@ def _table(group: Sequence[Evidence], scores: Sequence[Scores]) -> Table:
     rows = []
     for meaning in MEANINGS:
         values = [_value(one, meaning.key) for one in scores]
-        if sum(value is not None for value in values) > 1:
+        if any(meaning.key in tested for tested in against):
             cells = [Cell(values[0], meaning.digits)]
             for value, tested in zip(values[1:], against, strict=True):
                 cells.append(_cell(value, tested.get(meaning.key), meaning.digits))
