@@ -10,7 +10,6 @@ import hashlib
 import json
 import lzma
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from undersong.data.prepare import prepare
 from undersong.data.vectors import write_vectors
 from undersong.errors import UserError
+from undersong.files import new_file
 from undersong.reproduce.execute import Say
 from undersong.reproduce.gum import unpack_gum
 from undersong.reproduce.taking import take
@@ -99,9 +99,8 @@ def _gathered(target: Path, names: list[str], every: int) -> Path:
     root = _data()
     ending = ".csv.gz" if ".csv" in names[0] else ".tsv.gz"
     target = target.with_name(target.name.replace(".tsv.gz", ending))
-    part = target.with_name(f".{target.name}.{os.getpid()}")
     first: bytes | None = None
-    with gzip.open(part, "wb", compresslevel=1) as out:
+    with new_file(target) as file, gzip.open(file, "wb", compresslevel=1) as out:
         for name in names:
             opened = lzma.open if name.endswith(".xz") else gzip.open if name.endswith(".gz") else open
             with opened(root / name, "rb") as lines:
@@ -112,5 +111,4 @@ def _gathered(target: Path, names: list[str], every: int) -> Path:
                         first = first or line
                     elif number % every == 0:
                         out.write(line)
-    shutil.move(part, target)
     return target

@@ -17,6 +17,7 @@ from undersong.evaluation.measure import Measure
 from undersong.evaluation.pairs import sentence_scores
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.evaluation.suite import examine
+from undersong.files import new_file
 from undersong.learning import Run
 from undersong.reproduce.execute import Say
 from undersong.reproduce.measured import SENTENCES
@@ -46,7 +47,7 @@ def judge(order: dict[str, Any], say: Say) -> None:
     if not (run.path / SENTENCES).exists() and _rewrites(subject):
         say("measuring sentence by sentence")
         scores = sentence_scores(subject)
-        with open(run.path / SENTENCES, "wb") as file:
+        with new_file(run.path / SENTENCES) as file:
             np.savez(file, **scores)  # type: ignore[arg-type]  # arrays by name
 
 

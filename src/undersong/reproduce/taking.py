@@ -4,7 +4,6 @@
 every machine, and equal sentences are taken together. Knows nothing of recipes.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from undersong.data.corpora.find import find_source
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.progress import progress
-from undersong.data.query import Gate, Rules, lines, run, splits_said
+from undersong.data.query import Rules, lines, own_gate, run, splits_said
 from undersong.data.store import SPLITS
+from undersong.files import new_file
 
 SEED = 2  # of the hash; 0 divides into splits, 1 hides annotation
 READING = ("source", "text_column", "label_column", "split_column", "header", "sentence_separator", "splits")
@@ -45,7 +45,7 @@ def take(settings: Mapping[str, Any], sizes: Mapping[str, int], target: Path) ->
     """
     source, rules = _reading(settings)
     kept = {name: _SCHEMA.empty_table() for name in SPLITS}
-    gate, read = Gate(), 0
+    gate, read = own_gate(), 0
     query = lines(source, rules, gate).with_column("text", col("words").list_join(" "))
     query = query.with_column("key", stable_hash(col("text"), seed=SEED, hash_function="xxhash64"))
     with progress() as steps:
@@ -61,9 +61,8 @@ def take(settings: Mapping[str, Any], sizes: Mapping[str, int], target: Path) ->
             done(len(batch))
     whole = pa.concat_tables([_lowest(kept[name], sizes.get(name)) for name in SPLITS]).sort_by("row")
     names = pa.array(SPLITS, pa.large_string()).take(whole["split"])
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    pq.write_table(pa.table({"text": whole["text"], "label": whole["label"], "split": names}), part)
-    part.replace(target)
+    with new_file(target) as file:
+        pq.write_table(pa.table({"text": whole["text"], "label": whole["label"], "split": names}), file)
     smaller = {key: value for key, value in settings.items() if key not in READING}
     smaller |= {"source": str(target), "text_column": "text", "split_column": "split"}
     smaller |= {"splits": (1.0, 0.0, 0.0)}  # a split that is empty here stays so
