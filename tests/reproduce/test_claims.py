@@ -87,6 +87,17 @@ def test_two_figures_of_a_row_are_tested_over_seeds_where_there_are_any() -> Non
         assert "one seed, no test" in found.said
 
 
+def test_two_figures_of_a_seed_stay_together_where_another_seed_lacks_one() -> None:
+    def row(*figures: dict[str, float | None]) -> list[dict]:
+        return [{"seed": i, "corpus": {"hash": "same"}, "figures": f} for i, f in enumerate(figures)]
+
+    a = row({"few": None, "all": 1.0}, {"few": 5.0, "all": 9.0})  # of one seed both are known, and few is the smaller
+    figures = Measured({"a": a, "b": row({"few": 1.0, "all": 7.0})})
+    assert figures.together("a", "few", "all") == [(5.0, 9.0)]
+    assert below("a", "few", "all")(figures).verdict == "met"
+    assert larger_gap("a", "b", "few", "all")(figures).said.startswith("a leads b by 4.000 in few and by 2.000 in all")
+
+
 def test_an_order_of_rows_is_decided_step_by_step_and_each_by_its_test() -> None:
     figures = measured(a=[1.0, 1.1], b=[2.0, 2.1], c=[3.0, 3.1], d=[2.5, 2.6], e=[3.1, 3.0])
     assert ordered(("a", "b", "c"), "score")(figures).verdict == "held"

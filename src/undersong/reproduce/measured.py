@@ -65,8 +65,12 @@ class Measured:
 
     def values(self, row: str, key: str) -> list[float]:
         """A figure of a row, one value for each seed that has it."""
-        found = (sheet["figures"].get(key) for sheet in self.sheets.get(row, ()))
-        return [float(value) for value in found if value is not None]
+        return [value for (value,) in self.together(row, key)]
+
+    def together(self, row: str, *keys: str) -> list[tuple[float, ...]]:
+        """Several figures of a row, from each seed that has them all."""
+        found = [[sheet["figures"].get(key) for key in keys] for sheet in self.sheets.get(row, ())]
+        return [tuple(map(float, values)) for values in found if None not in values]
 
     def said(self, row: str, key: str, digits: int = 2) -> str:
         """Mean, standard deviation and number of seeds: ``1.20 ± 0.10 (3)``."""

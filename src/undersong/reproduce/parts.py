@@ -92,11 +92,12 @@ def carries(row: str, least: float) -> Part:
 
     def part(measured: Measured) -> Finding:
         key = "mutual_information"
-        values, caps = measured.values(row, key), measured.values(row, f"{key}_cap")
+        values = measured.together(row, key, f"{key}_cap")
         if not values:
             return _missing(measured, f"{key} of {row}", row)
+        caps = [cap for _, cap in values]
         aims = [min(least, 0.95 * cap) for cap in caps]
-        enough = all(value >= aim for value, aim in zip(values, aims, strict=True))
+        enough = all(value >= aim for (value, _), aim in zip(values, aims, strict=True))
         said = f"{key}: {row} {measured.said(row, key)}, its estimator's cap {min(caps):.2f}"
         return Finding(f"{said}; every seed at least {min(aims):.2f}: {_yes(enough)}", _threshold(enough))
 
@@ -110,7 +111,7 @@ def below(row: str, key: str, other: str, digits: int = 2) -> Part:
     """
 
     def part(measured: Measured) -> Finding:
-        pairs = list(zip(measured.values(row, key), measured.values(row, other), strict=False))
+        pairs = measured.together(row, key, other)
         if not pairs:
             return _missing(measured, f"{key} of {row}", row)
         numbers = f"{row}: {_one(measured, row, key, digits)}, {_one(measured, row, other, digits)}"
@@ -127,13 +128,13 @@ def larger_gap(first: str, second: str, few: str, many: str) -> Part:
 
     @_refusing
     def part(measured: Measured) -> Finding:
-        sides = [(measured.values(row, few), measured.values(row, many)) for row in (first, second)]
-        if not all(values for side in sides for values in side):
+        sides = [measured.together(row, few, many) for row in (first, second)]
+        if not all(sides):
             return _missing(measured, f"{few} of {first} and {second}", first, second)
-        gaps = [spread(sides[0][i])[0] - spread(sides[1][i])[0] for i in (0, 1)]
+        gaps = np.mean(sides[0], 0) - np.mean(sides[1], 0)  # in few and in many
         numbers = f"{first} leads {second} by {gaps[0]:.3f} in {few} and by {gaps[1]:.3f} in {many}"
         measured.need_one_corpus(first, second)
-        return _tested(numbers, compare_seeds(*(np.subtract(*side) for side in sides)))
+        return _tested(numbers, compare_seeds(*([a - b for a, b in side] for side in sides)))
 
     return part
 

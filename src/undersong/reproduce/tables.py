@@ -115,7 +115,7 @@ def _figure(row: str, key: str, measured: Measured) -> Cell:
     if not measured.values(row, key):
         return Cell(None)
     cap = CAPS.get(key)
-    pairs = zip(measured.values(row, key), measured.values(row, cap), strict=False) if cap else ()
+    pairs = measured.together(row, key, cap) if cap else ()
     return Cell(measured.said(row, key, digits(key)), mark=" ‡" if any(at_cap(*pair) for pair in pairs) else "")
 
 
