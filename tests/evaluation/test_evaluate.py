@@ -253,9 +253,9 @@ def test_a_likelihood_of_enough_effective_samples_is_not_marked() -> None:
 def test_the_standard_error_is_the_spread_over_seeds() -> None:
     """Of the mean over sentences: their errors are independent, so that it is smaller than their mean error."""
     system = text_vae(2)
-    found = [judge(system, SPLIT, samples=100, subset=None, seed=seed).figures for seed in range(30)]
+    found = [judge(system, SPLIT, samples=100, subset=None, seed=seed).figures for seed in range(60)]
     spread = np.std([f["nll_is"] for f in found], ddof=1)
-    assert np.mean([f["nll_is_se"] for f in found]) == pytest.approx(spread, rel=0.4)  # 30 seeds know it to 13%
+    assert np.mean([f["nll_is_se"] for f in found]) == pytest.approx(spread, rel=0.4)  # 60 seeds know it to 9%
 
 
 def test_word_dropout_is_off_and_the_precision_is_put_back(run: Run) -> None:

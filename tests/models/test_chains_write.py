@@ -1,7 +1,7 @@
 """What models with chains of states write: starts, transitions and words by chi-square against their probabilities.
 
 The counts of a row of a table are multinomial given how often the row was left, so that the sum over cells of
-(seen - expected)^2 / expected is chi-square with as many degrees of freedom as cells but one.
+(seen - expected)^2 / expected is chi-square with fewer degrees of freedom than cells: that many are allowed.
 """
 
 from collections.abc import Callable
