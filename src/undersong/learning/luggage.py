@@ -5,11 +5,12 @@ what is in them.
 """
 
 import os
-import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from undersong.files import write_atomically
 
 FILES = "files"
 
@@ -31,9 +32,7 @@ def packed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
         place = folder / FILES / f"{mark}{source.name.removeprefix(mark)}"
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            part = place.with_name(f".{place.name}.{os.getpid()}")
-            shutil.copyfile(source, part)
-            part.replace(place)
+            write_atomically(place, content)
         return os.path.abspath(place)
 
     return {**config, "model": _each(config["model"], pack)}

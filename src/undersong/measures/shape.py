@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PERPLEXITY, FEWEST = 30.0, 4  # of t-SNE: about how many neighbours each point has; points at least
+NEIGHBOURS, FEWEST = 30.0, 4  # of t-SNE: of each point, at most; points at least
 
 
 def aggregate_shape(z: NDArray[Any]) -> dict[str, float | None]:
@@ -36,13 +36,13 @@ def aggregate_shape(z: NDArray[Any]) -> dict[str, float | None]:
     }
 
 
-def perplexity(count: int) -> float:
-    """t-SNE's for so many points.
+def neighbours(count: int) -> float:
+    """About how many neighbours t-SNE gives each of so many points (its "perplexity").
 
-    >>> perplexity(800), perplexity(31)
+    >>> neighbours(800), neighbours(31)
     (30.0, 10.0)
     """
-    return min(PERPLEXITY, (count - 1) / 3)
+    return min(NEIGHBOURS, (count - 1) / 3)
 
 
 def tsne(means: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
@@ -57,6 +57,6 @@ def tsne(means: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
         raise ValueError(f"t-SNE needs at least {FEWEST} sentences.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of means that are all alike: the picture will say so
-        return TSNE(perplexity=perplexity(len(means)), random_state=seed, init="random").fit_transform(
+        return TSNE(perplexity=neighbours(len(means)), random_state=seed, init="random").fit_transform(
             means.astype(np.float32)
         )

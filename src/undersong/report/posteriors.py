@@ -8,7 +8,7 @@ from functools import partial
 
 from undersong.evaluation.shape import pictured
 from undersong.evaluation.subject import NotApplicable, Subject
-from undersong.measures.shape import FEWEST, perplexity
+from undersong.measures.shape import FEWEST, neighbours
 from undersong.report.drawn import Drawn
 from undersong.report.evidence import Evidence
 from undersong.report.html import Block, Paragraph, Section
@@ -37,7 +37,7 @@ def pictures(models: Mapping[str, Arrays], where: str, suffix: str = "") -> list
     if placed:
         points = max(len(arrays["xy"]) for arrays in placed.values())
         second = (
-            f"t-SNE of the posterior means of {points:,} sentences of {where}, perplexity {perplexity(points):.3g}; "
+            f"t-SNE of the posterior means of {points:,} sentences of {where}, perplexity {neighbours(points):.3g}; "
             f"{scatter_said(placed)} (IGP, Figure 4)."
         )
         found.append(Drawn(f"posterior-tsne{suffix}", second, partial(scatter, placed)))
