@@ -57,6 +57,8 @@ def names(c: Case) -> list[str]:
         ("collapse", case(look(1000, 0.9, 32), look(2000, 0.9, 32))),
         ("collapse", case(look(1000, 0.9, 32, m=-0.9), look(2000, 0.9, 32, m=-0.9), objective=AutoGen(-0.9))),
         ("healthy", case(look(1000, 3.0, 32, m=9), look(2000, 3.0, 32, m=9), objective=AutoGen(9.0))),
+        ("healthy", case(look(1000, 5.0, 32, 400.0), look(2000, 5.0, 32, 400.0))),  # 1% of a long text's ELBO
+        ("collapse", case(look(1000, 1.0, 32, 400.0), look(2000, 1.0, 32, 400.0))),
         ("healthy", case(look(1000, 0.1, 20), look(2000, 0.9, 24))),  # it still rises
         ("early", case(look(EARLY - 1, 0.0, 0))),
         ("early", case(look(4000, 0.0, 0), settled=5000)),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -23,7 +23,9 @@ from undersong.data.prepare import prepare
 from undersong.data.store import Corpus
 from undersong.learning.gradient import Gradient
 from undersong.reproduce import reproduce, work
+from undersong.reproduce.claims import Verdict
 from undersong.reproduce.execute import Say, Site, order_of
+from undersong.reproduce.igp_claims import CLAIMS
 from undersong.reproduce.plan import Job, Plan, plan
 
 SIZES = {
@@ -122,7 +124,8 @@ def test_the_table_says_what_was_run_with_which_seeds_data_and_versions(done: Pa
         assert row["corpus_hash"] == [Corpus.open(corpus).hash]
         assert row["train"]["steps"] == 8
         assert {"bleu_2", "accuracy", "accuracy_2", "accuracy_damaged"} <= row["figures"].keys()
-    assert {claim["verdict"] for claim in table["claims"]} != set()
+    assert [claim["claim"] for claim in table["claims"]] == [claim.text for claim in CLAIMS]
+    assert {claim["verdict"] for claim in table["claims"]} <= set(get_args(Verdict))
 
 
 def test_a_second_call_trains_and_measures_nothing(done: Path, corpus: Path, capsys: pytest.CaptureFixture) -> None:

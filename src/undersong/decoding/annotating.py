@@ -151,7 +151,7 @@ def _states(q: Distribution) -> Tensor | None:
 
 def _with_states(sentence: Sentence, found: Tensor) -> Sentence:
     states, *sizes = found[:, : len(sentence.words)].tolist()
-    tagged = replace(sentence, tags=tuple(f"s{state}" for state in states))
+    tagged = replace(sentence, tags=tuple(f"s{state}" for state in states), spans=None)  # its brackets are no segments
     if not sizes:
         return tagged
     return replace(tagged, spans=tuple((t, t + size, f"s{states[t]}") for t, size in enumerate(sizes[0]) if size))

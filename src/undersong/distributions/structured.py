@@ -180,7 +180,7 @@ class Structured(Distribution, ABC):
     def _at_once(self, semiring: Semiring) -> int:
         """Sentences whose recursions are traced together."""
         each = self.traced_bytes(self.event_shape[0] if self.event_shape else 1, semiring.kept)
-        return max(1, int(AT_ONCE / each))
+        return max(1, int(AT_ONCE / max(each, 1.0)))  # no words need no bytes
 
     def _portions(self, semiring: Semiring) -> list[Self]:
         """The sentences in parts that are traced together."""

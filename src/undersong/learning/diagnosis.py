@@ -3,7 +3,7 @@
 Each rule reads the held-out lines of a run's record. Two ways of going wrong are told apart:
 the posterior collapses (KL near nothing: z says nothing of x), or the rate explodes (KL grows at the expense of the
 bound: z says more than the prior can match). KL is judged as a share of the ELBO, which means the same whatever the
-objective pays for it; and alone, since units count as active long before they tell sentences apart. AutoGen's ELBO may
+objective pays for it, and of a long text in nats; and alone, since units count as active long before they tell sentences apart. AutoGen's ELBO may
 fall while its objective rises, so a falling ELBO alone is no illness. Knows nothing of tensors.
 """
 
@@ -15,7 +15,8 @@ from undersong.learning.record import Line
 
 EARLY = 500  # steps before which a rate near nothing is only a beginning
 GONE = 0.1  # nats of KL that are as good as none
-SMALL = 2.0  # percent of the ELBO under which a rate is too small to matter
+SMALL = 2.0  # percent of the ELBO under which a rate is too small to matter,
+FEW = 2.0  # if it is of no more nats than this: of a long text a rate that says something may be a small share
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _collapse(case: Case) -> Finding | None:
         lr = case.setting("learner", "lr")
         advice = (f"--learner.lr {lr / 3:.1g}",) if isinstance(lr, float) else ("--learner.lr 0.0003",)
         return Finding("collapse", False, message, case.evidence, advice)
-    if _rising(case) or not (kl < GONE or (share is not None and share < SMALL)):
+    if _rising(case) or not (kl < GONE or (share is not None and share < SMALL and kl < FEW)):
         return None
     message = "The posterior has collapsed: z says next to nothing of the sentence, and the decoder works without it."
     return Finding("collapse", False, message, case.evidence, more_rate(case))

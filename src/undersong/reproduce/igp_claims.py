@@ -214,6 +214,6 @@ CLAIMS = (
         "On Fashion-MNIST and MNIST, IGP activates all 32 dimensions, and on Fashion-MNIST classifies better.",
         "Fashion-MNIST: 77.83% (DGP), 82.39% (IGP), 81.89% (AE); MNIST: 91.52%, 88.82%, 90.82%; active units 8 and 32, "
         "15 and 32",
-        (left_out("no row: undersong has no image networks yet (see the roadmap)"),),
+        (left_out("no row: undersong has no image networks yet"),),
     ),
 )
