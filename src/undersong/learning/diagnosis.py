@@ -4,8 +4,8 @@ Each rule reads the held-out lines of a run's record. Two ways of going wrong ar
 the posterior collapses (KL near nothing: z says nothing of x), or the rate explodes (KL grows at the expense of the
 bound: z says more than the prior can match). KL is judged as a share of the ELBO, which means the same whatever the
 objective pays for it, and of a long text in nats; and alone, since units count as active long before they tell
-sentences apart. AutoGen's ELBO may
-fall while its objective rises, so a falling ELBO alone is no illness. Knows nothing of tensors.
+sentences apart. AutoGen's ELBO may fall while its objective rises, so a falling ELBO alone is no illness.
+Knows nothing of tensors.
 """
 
 from collections.abc import Callable, Sequence
