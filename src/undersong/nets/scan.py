@@ -137,7 +137,8 @@ class _Scan(torch.autograd.Function):
             direct, *others = cell.backward(tuple(d), trace[t * ctx.a_step : (t + 1) * ctx.a_step], *now)
             if dtype != kept:
                 d_read[t] = now[0]
-                d_fed[t] = now[1]
+                if not cell.alike:
+                    d_fed[t] = now[1]
             fed = recur(d_fed[t].flatten(1)).to(kept) if t or ctx.started else torch.zeros_like(d[0])
             d = [fed if direct is None else fed.add_(direct), *others]
         skip = 0 if ctx.started else 1  # the first hidden state is zero
