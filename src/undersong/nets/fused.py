@@ -68,11 +68,11 @@ class _Pass:
 
     def likelihood(self) -> Tensor:
         """Log-probabilities alone: [N]."""
-        out = self.hidden.new_empty(len(self.targets))
+        lse = self.hidden.new_empty(len(self.targets))
         for rows, logits in self.chunks():
-            out[rows] = logits.to(out.dtype).logsumexp(-1)
+            _softmax(logits.to(lse.dtype), out=lse[rows])
             del logits
-        return self.target_logits() - out
+        return self.target_logits() - lse
 
     def target_logits(self) -> Tensor:
         """The targets' own logits, from fp32 inputs: [N]."""
@@ -97,10 +97,8 @@ class _Pass:
             in_weight = torch.empty_like(self.weight) if overwritten else torch.zeros_like(self.weight)
         back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
         for rows, logits in self.chunks():
-            top = logits.amax(-1).to(lse.dtype)
-            p = torch.softmax(logits, -1, out=logits)  # [n, V], in place: a second chunk would not stay in cache
-            # The largest probability is 1 / sum exp(logits - top), and never underflows.
-            lse[rows] = top - p.amax(-1).to(lse.dtype).log()
+            _softmax(logits, out=lse[rows])
+            p = logits
             if in_hidden is not None and back is not None:
                 in_hidden[rows] = back(p).neg_()
             if upstream is not None and in_weight is not None and in_bias is not None:
@@ -113,6 +111,14 @@ class _Pass:
                 in_bias += torch.mm(factor[None].to(self.dtype), p)[0]
             del logits, p  # before the next chunk is made
         return lse, in_hidden, in_weight, in_bias
+
+
+def _softmax(logits: Tensor, out: Tensor) -> None:
+    """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache; ``out``: logsumexp."""
+    top = logits.amax(-1)
+    p = torch.softmax(logits, -1, out=logits)
+    # The largest probability is 1 / sum exp(logits - top), and never underflows.
+    torch.sub(top.to(out.dtype), p.amax(-1).to(out.dtype).log(), out=out)
 
 
 class _LogProb(torch.autograd.Function):
