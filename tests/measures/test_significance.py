@@ -14,6 +14,7 @@ from undersong.measures.significance import (
     paired_bootstrap,
     proportions,
     spread,
+    student,
     welch,
 )
 
@@ -69,9 +70,33 @@ def test_welch_is_scipys():
     assert welch(a, b).p == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue)
     assert welch([1.0, 1.0], [2.0, 2.0]).p == 0.0
     assert welch([1.0, 1.0], [1.0, 1.0]).p == 1.0
-    assert compare_seeds([1.0], [2.0, 3.0]) is None
+    assert compare_seeds([1.0], [2.0]) is None
+    assert compare_seeds([], [2.0, 3.0]) is None
     with pytest.raises(ValueError, match="two seeds"):
         welch([1.0], b)
+
+
+def test_one_run_against_several_seeds_is_measured_by_their_spread():
+    """By hand: of 1, 2, 3 the mean is 2 and s = 1, so x = 6 is (6 - 2) / sqrt(4/3) = 3.464 deviations away."""
+    found, turned = student([6.0], [1.0, 2.0, 3.0]), student([1.0, 2.0, 3.0], [6.0])
+    assert found is not None
+    assert turned is not None
+    assert found.p == pytest.approx(2 * stats.t.sf(4 / np.sqrt(4 / 3), 2)) == turned.p
+    assert (found.difference, turned.difference) == (4.0, -4.0)
+    assert found.low is not None
+    assert found.low == pytest.approx(4 - stats.t.ppf(0.975, 2) * np.sqrt(4 / 3)) == pytest.approx(-turned.high)
+    assert found.test == "Student's t-test over 1 and 3 seeds"
+    assert student([6.0], [2.0, 2.0]) is None
+    assert compare_seeds([6.0], [1.0, 2.0, 3.0]) == found
+    with pytest.raises(ValueError, match="two or more"):
+        student([1.0, 2.0], [1.0, 2.0])
+
+
+def test_one_run_against_several_seeds_calls_chance_real_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    draws = random.standard_normal((2000, 4))
+    found = [student(row[:1], row[1:]) for row in draws]
+    assert np.mean([one.real() for one in found if one is not None]) == pytest.approx(0.05, abs=0.015)
 
 
 def test_spread_of_one_seed_is_unknown():

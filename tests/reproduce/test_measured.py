@@ -58,7 +58,25 @@ def test_one_seed_is_compared_over_its_sentences_and_several_over_seeds(tmp_path
     assert found.test == "Welch's t-test over 3 and 3 seeds"
     found = Measured({"a": several["a"], "b": several["b"][:1]}, tmp_path).compare("a", "b", "rate")
     assert found is not None
-    assert found.test == f"paired bootstrap over {COUNT} sentences of the first seed"
+    assert found.test == "Student's t-test over 3 and 1 seeds"
+
+
+def test_a_lucky_first_seed_is_not_taken_for_the_method(tmp_path: Path) -> None:
+    """Its sentences would call the difference real; the other two seeds say what such a difference is worth."""
+    noise = np.random.Generator(np.random.Philox(key=0)).normal(size=COUNT)
+    stored(tmp_path, "lucky", distortion=20 + noise)
+    stored(tmp_path, "single", distortion=11 + noise)
+    sheets = {
+        "lucky": [sheet("lucky", seed, distortion=value) for seed, value in enumerate((20.0, 12.5, 19.5))],
+        "single": [sheet("single", 0, distortion=11.0)],
+    }
+    first = Measured({**sheets, "lucky": sheets["lucky"][:1]}, tmp_path).compare("lucky", "single", "distortion")
+    assert first is not None
+    assert first.real()
+    for pair in (("lucky", "single"), ("single", "lucky")):
+        found = Measured(sheets, tmp_path).compare(*pair, "distortion")
+        assert found is not None
+        assert not found.real()
 
 
 def test_sizes_go_with_the_seeds_that_have_active_units() -> None:

@@ -2,7 +2,7 @@
 
 - ``paired_bootstrap``: two models on the same sentences; sentences are resampled (Koehn 2004).
 - ``proportions``: two shares of right answers, where only the shares are known.
-- ``compare_seeds``: two methods, each trained from several seeds; Welch's t-test.
+- ``compare_seeds``: two methods, one of them trained from several seeds, or both; Student's or Welch's t-test.
 
 Knows nothing of models: a score is a number a sentence or a number a seed.
 """
@@ -166,11 +166,36 @@ def proportions(first: float, second: float, count: int, other: int | None = Non
     return Comparison(difference, low, high, p, f"two-proportion z-test over {n} and {m} sentences")
 
 
-def compare_seeds(first: ArrayLike, second: ArrayLike) -> Comparison | None:
-    """Welch's test where both methods have two seeds or more, else None: one seed says nothing of spread."""
-    if min(np.size(first), np.size(second)) < 2:
+def student(first: ArrayLike, second: ArrayLike) -> Comparison | None:
+    """One run against several seeds of another method: would one more seed of that method fall so far away?
+
+    t = (x - m) / (s sqrt(1 + 1/n)) with n - 1 degrees of freedom: Student's t-test between samples of 1 and n, which
+    takes the single run's method to vary as much as the other does (Crawford and Howell 1998). None where the several
+    are all equal: then nothing is known of how far seeds lie apart.
+
+    Raises:
+        ValueError: not one seed of one and two or more of the other.
+
+    >>> student([11.0], [20.2, 12.6, 19.7]).real(), student([2.0], [20.2, 20.6, 19.7]).real()
+    (False, True)
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if min(len(a), len(b)) != 1 or len(a) == len(b):
+        raise ValueError("This test is of one seed of one method against two or more of the other.")
+    if np.ptp(a) == np.ptp(b) == 0:
         return None
-    return welch(first, second)
+    result = stats.ttest_ind(a, b)
+    interval, name = result.confidence_interval(0.95), f"Student's t-test over {len(a)} and {len(b)} seeds"
+    return Comparison(float(a.mean() - b.mean()), float(interval.low), float(interval.high), float(result.pvalue), name)
+
+
+def compare_seeds(first: ArrayLike, second: ArrayLike) -> Comparison | None:
+    """Welch's test where both methods have two seeds or more, Student's where one of them has; None where neither has,
+    since one seed of each says nothing of spread."""
+    counts = sorted((np.size(first), np.size(second)))
+    if counts[0] == 0 or counts[1] == 1:
+        return None
+    return student(first, second) if counts[0] == 1 else welch(first, second)
 
 
 def _rows(scores: ArrayLike) -> NDArray[np.float64]:

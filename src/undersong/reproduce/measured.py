@@ -5,7 +5,7 @@ Knows nothing of claims.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -102,24 +102,21 @@ class Measured:
     def compare(self, first: str, second: str, key: str) -> Comparison | None:
         """Is the first row's figure another than the second's? None where no test can tell.
 
-        Over the seeds where both rows have two or more, else over the sentences of the first seed that both have.
+        Over the seeds where either row has two or more: a test over sentences would take what a seed does by chance
+        for what the method does. Else, with one seed each, over its sentences.
 
         Raises:
             OtherCorpus: the two rows are not of one and the same corpus.
         """
         self.need_one_corpus(first, second)
         a, b = self.values(first, key), self.values(second, key)
-        over_seeds = compare_seeds(np.array(a), np.array(b))
-        if over_seeds is not None or not a or not b:
-            return over_seeds
-        found = None
+        if not a or not b or max(len(a), len(b)) > 1:
+            return compare_seeds(a, b)
         if key in SHARES:
-            found = proportions(a[0], b[0], *(self._judged(row) for row in (first, second)))
-        elif key in PAIRED:
-            found = self._paired.get((first, second, key)) or self._over_sentences(first, second, key)
-        if found is not None and max(len(a), len(b)) > 1:  # the figures beside it are means over more seeds
-            found = replace(found, test=f"{found.test} of the first seed")
-        return found
+            return proportions(a[0], b[0], *(self._judged(row) for row in (first, second)))
+        if key in PAIRED:
+            return self._paired.get((first, second, key)) or self._over_sentences(first, second, key)
+        return None
 
     def _judged(self, row: str) -> int:
         """How many sentences the probes were judged on: 20%, where they were trained on 64%."""
