@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from undersong.reproduce import igp_claims
 from undersong.reproduce.claims import Claim, Part, decide, together
 from undersong.reproduce.igp_rows import BY_BETA, BY_CORPUS, BY_RATE, MIXED, PAIRS, PLAIN, ROWS, aim, meet
 from undersong.reproduce.measured import Measured
@@ -21,6 +22,7 @@ from undersong.reproduce.parts import (
     rises,
     shown,
     some,
+    some_idle,
     within,
 )
 
@@ -204,9 +206,13 @@ def test_all_dimensions_or_none() -> None:
 
     assert all_or_none(["a", "b", "c"])(units(a=8, b=0)).verdict == "met"
     assert all_or_none(["a", "b"])(units(a=8, b=7)).verdict == "in part"
-    assert all_or_none(["a", "b"], wanted=False)(units(a=6, b=7)).verdict == "met"
-    assert all_or_none(["a"], wanted=False)(units(a=8)).verdict == "not met"
     assert all_or_none(["a"])(units()).verdict == "not measured"
+    assert some_idle(["a", "b"])(units(a=6, b=7)).verdict == "met"
+    assert some_idle(["a"])(units(a=8)).verdict == "not met"
+    assert some_idle(["a", "b"])(units(a=8, b=7)).verdict == "in part"
+    collapsed = some_idle(["a", "b"])(units(a=7, b=0))  # says nothing of those that have not collapsed
+    assert (collapsed.verdict, "b" in collapsed.said.split()) == ("met", False)
+    assert some_idle(["a"])(units(a=0)).verdict == "not measured"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +266,18 @@ def test_the_recipes_rows_join_the_claims_on_their_like() -> None:
     assert meet("snli-dgp", "mog-dgp")  # at the small scale
     assert meet("cbt-dgp", "mog-dgp")  # at the paper scale
     assert not meet("dgp-5", "mog-dgp")
+
+
+def test_each_claim_has_a_name_of_its_own_and_speaks_of_both_kinds_of_rows_that_trained_alike() -> None:
+    """What is asked of the isotropic rows of an objective is asked of the diagonal ones too."""
+    names = [claim.name for claim in igp_claims.CLAIMS]
+    assert len(names) == len(set(names)) > 35
+    units = {row: 7 for pair in PAIRS for row in pair}
+    sheets = {k: [{"train": {"model.latent": 8}, "figures": {"active_units": v}}] for k, v in units.items()}
+    for name, side in (("all dimensions or none", 1), ("some dimensions idle", 0)):
+        (claim,) = (claim for claim in igp_claims.CLAIMS if claim.name == name)
+        (finding,) = decide([claim], Measured(sheets))[0].findings
+        assert all(f"{pair[side]} 7" in finding.said for pair in PAIRS)
 
 
 def test_rows_that_a_scale_does_not_have_are_no_part_of_its_claims() -> None:

@@ -4,10 +4,9 @@ Knows nothing of how figures come about.
 """
 
 from undersong.reproduce.claims import Claim
+from undersong.reproduce.igp_basic import FIGURE
 from undersong.reproduce.igp_rows import AUTOENCODERS, BY_CORPUS, BY_RATE, DBPEDIA, PAIRS, flat
 from undersong.reproduce.parts import larger_gap, left_out, less, more, some
-
-FIGURE = "a figure without printed numbers"
 
 USE = (
     Claim(
@@ -109,6 +108,13 @@ USE = (
         "Completing a sentence of which a quarter is given, the isotropic posterior recovers the class more often.",
         "two examples",
         tuple(more(igp, dgp, "imputation_class_kept", 3) for dgp, igp in PAIRS),
+    ),
+    Claim(
+        "imputation: the words",
+        "section 4.3, Table 5",
+        "The isotropic posterior's completions are nearer to the original sentences (BLEU-2, words kept included).",
+        "two examples",
+        tuple(more(igp, dgp, "imputation_bleu_2") for dgp, igp in PAIRS),
     ),
     Claim(
         "classes seen",

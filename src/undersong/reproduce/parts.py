@@ -4,7 +4,7 @@ Each function makes a ``Part``: asked of what was measured, it says its numbers 
 nothing of any one paper.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -181,22 +181,26 @@ def ordered(rows: Sequence[str], key: str, falling: bool = False, digits: int = 
     return part
 
 
-def all_or_none(rows: Sequence[str], wanted: bool = True) -> Part:
-    """Every row's active units are all of its dimensions or none of them; or, not ``wanted``, some but not all."""
+def all_or_none(rows: Sequence[str]) -> Part:
+    """Every row's active units are all of its dimensions or none of them (no test)."""
+    return _active(rows, "all or none", lambda units, size: units in (0, size))
+
+
+def some_idle(rows: Sequence[str]) -> Part:
+    """Every row that has not collapsed has fewer active units than dimensions (no test)."""
+    return _active(rows, "some idle", lambda units, size: units < size, collapsed=False)
+
+
+def _active(rows: Sequence[str], kind: str, right: Callable[[float, int], bool], collapsed: bool = True) -> Part:
+    """Every seed's active units are right; a row all of whose seeds collapsed may be left out."""
 
     def part(measured: Measured) -> Finding:
         key = "active_units"
-        known = [row for row in rows if measured.values(row, key)]
+        known = [row for row in rows if (units := measured.values(row, key)) and (collapsed or any(units))]
         if not known:
             return _missing(measured, f"{key} of {', '.join(rows)}", *rows)
-        found: list[Verdict] = []
-        for row in known:
-            whole = [
-                value in (0, size) for value, size in zip(measured.values(row, key), measured.sizes(row), strict=True)
-            ]
-            found.append(_threshold(all(whole) if wanted else not any(whole)))
+        found = [_threshold(all(map(right, measured.values(row, key), measured.sizes(row)))) for row in known]
         text = ", ".join(f"{row} {measured.said(row, key, 0)} of {measured.sizes(row)[0]}" for row in known)
-        kind = "all or none" if wanted else "some but not all"
         return Finding(f"{key}: {text}; {kind} in {found.count('met')} of {len(found)} rows, no test", together(found))
 
     return part
