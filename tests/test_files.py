@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from undersong.files import new_file, write_atomically
+from undersong.files import held, new_file, read_object, write_atomically
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -43,3 +43,21 @@ def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monke
     monkeypatch.setattr(os, "replace", lambda *names: (calls.append("rename"), rename(*names)))
     write_atomically(tmp_path / "a.json", b"whole")
     assert calls == ["flush", "rename", "flush"]  # the file, its name, its folder
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "a"
+    with held(folder), pytest.raises(BlockingIOError), held(folder):
+        pass
+    with held(folder):
+        assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{", '{"a": 1}', ""])
+def test_an_object_that_lacks_a_name_is_no_such_object(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"it lacks b|no JSON object|Expecting"):
+        read_object(path, "a", "b")
+    path.write_text('{"a": 1, "b": null}')
+    assert read_object(path, "a", "b") == {"a": 1, "b": None}

@@ -1,13 +1,16 @@
-"""Files that are there whole or not at all.
+"""Files that are there whole or not at all, and folders that one process writes at a time.
 
 Knows nothing of what is written.
 """
 
+import errno
+import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -38,12 +41,48 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def read_object(path: Path, *names: str) -> dict[str, Any]:
+    """A JSON object that holds at least ``names``.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds anything else.
+    """
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or (lacking := [name for name in names if name not in found]):
+        raise ValueError(f"it lacks {', '.join(lacking)}" if isinstance(found, dict) else "it is no JSON object")
+    return found
+
+
 def write_through(path: Path, content: bytes) -> None:
     """Write and flush to the disk, where a folder is to appear whole and its files need not."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A folder, made if it is not there, that one process alone writes while the block lasts.
+
+    The system itself lets go of it when the process ends, however it is ended; nothing is left in the folder.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: it cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # some network disks hold nothing for anybody: go on there as if alone
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def flush(path: Path) -> None:

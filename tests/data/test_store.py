@@ -179,9 +179,10 @@ def test_open_says_what_is_wrong(corpus_file: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "train.arrow").write_bytes(b"ARROW1")
     with pytest.raises(UserError, match="damaged"):
         _ = Corpus.open(tmp_path / "out").train
-    (tmp_path / "out" / "corpus.json").write_text("{")
-    with pytest.raises(UserError, match="damaged"):
-        Corpus.open(tmp_path / "out")
+    for content in ("{", "[]", "{}"):
+        (tmp_path / "out" / "corpus.json").write_text(content)
+        with pytest.raises(UserError, match="damaged"):
+            Corpus.open(tmp_path / "out")
 
 
 def test_word_dropout_spares_start_and_padding() -> None:

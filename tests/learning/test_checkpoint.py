@@ -90,11 +90,21 @@ def test_a_run_whose_best_is_damaged_still_opens(corpus, tmp_path):
     assert run.step == kept.state(kept.steps()[-1])["best_step"]
     for name in ("weights.safetensors", "state.json"):
         (kept.path(run.step) / name).write_bytes(b"{}")
-    assert Run.load(run.path).step != run.step
+    with pytest.warns(UserWarning, match=r"state\.json cannot be read|damaged.*is used instead"):
+        assert Run.load(run.path).step != run.step
     for step in kept.steps():
         (kept.path(step) / "state.json").write_bytes(b"{}")
     with pytest.raises(UserError, match=r"state\.json"):
         Run.load(run.path)
+
+
+def test_a_copy_that_a_person_made_of_a_checkpoint_is_left_alone(tmp_path):
+    kept = Checkpoints(tmp_path)
+    kept.save(one(1))
+    (tmp_path / "step-000000001 (copy)").mkdir()
+    kept.save(one(2))
+    assert kept.steps() == [1, 2]
+    assert (tmp_path / "step-000000001 (copy)").exists()
 
 
 def test_a_checkpoint_of_another_model_is_refused(corpus, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import math
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,9 +13,11 @@ from tests.learning.small import TINY, last_weights, learn, make_corpus
 from undersong.draw import FINAL, Draw, joined
 from undersong.errors import UserError
 from undersong.families import IsotropicGaussian, PointMass
+from undersong.files import held
 from undersong.inference import Amortized
 from undersong.learning import Run, train
 from undersong.learning.device import resolve_device
+from undersong.learning.doctor import doctor
 from undersong.learning.fit import Fit, Memory
 from undersong.learning.record import Record, read_record
 from undersong.learning.validation import Validation, figures
@@ -95,6 +98,37 @@ def test_a_folder_that_exists_is_refused(corpus, tmp_path):
     (tmp_path / "other" / "thesis.tex").touch()
     with pytest.raises(UserError, match="not a run's folder"):
         learn(corpus, tmp_path / "other", resume=True)
+
+
+def test_two_processes_never_train_in_one_folder(corpus, tmp_path):
+    """Or the weights of one would lie beside the configuration of the other."""
+    out = tmp_path / "run"
+    with held(out):
+        with pytest.raises(UserError, match="Another process trains in"):
+            learn(corpus, out)
+        assert list(out.iterdir()) == []
+    learn(corpus, out, epochs=1)
+    with held(out), pytest.raises(UserError, match="Another process trains in"):
+        learn(corpus, out, resume=True)
+    assert learn(corpus, out, resume=True).step == 30
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:500])])
+def test_a_damaged_corpus_is_refused_before_a_folder_is_made(tmp_path, harm):
+    folder = make_corpus(tmp_path / "corpus")
+    harm(folder / "train.arrow")
+    with pytest.raises(UserError, match="damaged or missing"):
+        learn(folder, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", ["{}", "null", "{"])
+def test_a_run_whose_facts_are_damaged_is_refused_clearly(corpus, tmp_path, content):
+    run = learn(corpus, tmp_path / "run", steps=1)
+    (run.path / "run.json").write_text(content)
+    for use in (Run.load, doctor, lambda path: learn(corpus, path, resume=True)):
+        with pytest.raises(UserError, match=r"run\.json is damaged or missing"):
+            use(run.path)
 
 
 def test_going_on_takes_the_runs_own_choices_and_refuses_others(corpus, tmp_path):

@@ -9,7 +9,6 @@ of it, and opening reads the file's footer only.
 Knows nothing of sources or training; ``writer`` makes these files.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from torch import Tensor
 from undersong.data.batch import PAD, Batch
 from undersong.data.tokens import Tokenizer
 from undersong.errors import UserError
+from undersong.files import read_object
 
 SPLITS = ("train", "valid", "test")
 ANNOTATIONS = ("tags", "heads", "spans")
@@ -147,7 +147,7 @@ class Corpus:
         """
         folder = Path(folder)
         try:
-            info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+            info = read_object(folder / "corpus.json", "hash", "vocab_size", "labels", "settings")
         except OSError:
             raise UserError(
                 f"{folder} holds no prepared corpus (no corpus.json): make one with "

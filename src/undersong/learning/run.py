@@ -10,7 +10,7 @@
 Knows nothing of how it was trained.
 """
 
-import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 from undersong.data.store import Corpus
 from undersong.data.tokens import Tokenizer
 from undersong.errors import UserError
+from undersong.files import read_object
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoints, DamagedCheckpoint
 from undersong.learning.luggage import unpacked
@@ -108,9 +109,12 @@ def build(made: dict[str, Any], vocab: int, seed: int) -> System:
 def read_info(path: Path) -> dict[str, Any]:
     """The content of ``run.json``."""
     try:
-        return json.loads((path / INFO).read_bytes())
+        return read_object(path / INFO, "corpus", "vocab_size", "lowercase", "latent", "settled")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path / INFO} is damaged or missing ({error}).") from None
+        raise UserError(
+            f"{path / INFO} is damaged or missing ({error}): train again, `undersong train --config {path / CONFIG} "
+            "--out ANOTHER`."
+        ) from None
 
 
 def load_tokenizer(path: Path, info: dict[str, Any]) -> Tokenizer:
@@ -132,21 +136,22 @@ def open_corpus(folder: Path, info: dict[str, Any]) -> Corpus:
 
 
 def _best(path: Path) -> tuple[int, dict[str, torch.Tensor]]:
-    """The best whole checkpoint, or if it is damaged the newest whole one."""
+    """The best whole checkpoint, or if it is damaged the newest whole one, with a warning of what is wrong."""
     checkpoints = Checkpoints(path / CHECKPOINTS)
     wrong: list[str] = []
     for step in reversed(checkpoints.steps()):
         try:
             best = checkpoints.state(step)["best_step"]
-            return _whole(checkpoints, [step if best is None else best, step])
         except DamagedCheckpoint as error:
             wrong.append(str(error))
+            continue
+        for place in [step] if best in (None, step) else [best, step]:
+            try:
+                found = checkpoints.weights(place)
+            except DamagedCheckpoint as error:
+                wrong.append(str(error))
+                continue
+            if wrong:
+                warnings.warn(f"{' '.join(wrong)} The one of step {place} is used instead.", stacklevel=3)
+            return place, found
     raise UserError(" ".join(wrong) or f"{path} has no checkpoint yet: train it further with --resume true.")
-
-
-def _whole(checkpoints: Checkpoints, steps: list[int]) -> tuple[int, dict[str, torch.Tensor]]:
-    first, last = steps
-    try:
-        return first, checkpoints.weights(first)
-    except DamagedCheckpoint:
-        return last, checkpoints.weights(last)

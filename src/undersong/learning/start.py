@@ -8,7 +8,8 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ from undersong.data.store import Corpus
 from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
 from undersong.families import PointMass
-from undersong.files import write_atomically
+from undersong.files import held, write_atomically
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
@@ -73,10 +74,15 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
                 f"{corpus.folder} has no classes, tags, heads or constituents for {type(system.inference).__name__} to "
                 "believe: leave --inference alone, or prepare a corpus with annotation."
             )
+        if not len(corpus.train):
+            raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
         made["learner"](system)  # it may refuse the system: better before anything is written
-        own = packed(own, folder)
-        _make_folder(folder, own, corpus, system)
-        _fit(made, own, system, corpus, folder, None)
+        with _alone(folder):
+            if (folder / CONFIG).exists():
+                raise UserError(f"{folder} was begun by another process meanwhile: choose another --out.")
+            own = packed(own, folder)
+            _make_folder(folder, own, corpus, system)
+            _fit(made, own, system, corpus, folder, None)
 
 
 def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
@@ -86,6 +92,12 @@ def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
         if any(not name.startswith(".") for name in others):
             raise UserError(f"{folder} is not a run's folder (no {CONFIG}): choose another --out.")
         return start(train, given, seed, folder)
+    with _alone(folder):
+        _go_on(train, given, folder)
+    return None
+
+
+def _go_on(train: Train, given: Config, folder: Path) -> None:
     stored = unpacked(configuration.read(folder / CONFIG), folder)
     own = _merged(stored, packed(given, folder), configuration.defaults(train), folder)
     corpus = open_corpus(Path(own["corpus"]), read_info(folder))
@@ -100,7 +112,16 @@ def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
     checkpoints.forget_after(checkpoint.step if checkpoint else -1)
     with borrowed(torch.device(own["device"]), own["threads"]):
         _fit(made, own, build(made, corpus.vocab_size, own["seeds"][0]), corpus, folder, checkpoint)
-    return None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The run's folder, with no other process training in it."""
+    try:
+        with held(folder):
+            yield
+    except BlockingIOError:
+        raise UserError(f"Another process trains in {folder}: wait for it, or choose another --out.") from None
 
 
 def _fit(
@@ -109,8 +130,6 @@ def _fit(
     device, seed = torch.device(own["device"]), own["seeds"][0]
     bound = {"sentences": own["sentences"]} if own["tokens"] is None else {"tokens": own["tokens"]}
     batches = Batches(corpus.train, **bound, seed=seed)
-    if not len(batches):
-        raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
     if checkpoint is not None:
         load_weights(system, checkpoint.weights)
     system.to(device)
