@@ -56,6 +56,18 @@ def test_counts_that_do_not_fit_are_found_out_undone_and_said() -> None:
     assert not never_fell(em, found[:-1])
 
 
+def test_counts_of_no_table_and_tables_without_counts_are_refused() -> None:
+    model = MixtureOfUnigrams(VOCAB, 3)
+    with model.counting():
+        _, counts = model.expect(x := random_batches()[0], model.posterior(x))
+    model.maximise(counts)
+    before = model.words().detach()
+    for wrong in ({**counts, "wrods": counts["words"]}, {"words": counts["words"]}):
+        with pytest.raises(ValueError, match="tables weights, words"):
+            model.maximise(wrong)
+    assert torch.equal(model.words(), before)
+
+
 def test_it_says_why_it_stopped() -> None:
     em = EM(system(MixtureOfUnigrams(VOCAB, 2)), tolerance=1e-3)
     found = climb(em, random_batches())

@@ -7,6 +7,7 @@ import torch
 from tests.learning.counting import VOCAB, random_batches
 from tests.models.learning import climb, system
 
+from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning import EM, StepwiseEM
 from undersong.models import MixtureOfUnigrams
@@ -38,6 +39,29 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
     mean = ((1 - two) * one * found[0] + two * found[1]) / ((1 - two) * one + two)
     expected = 24 * mean + 0.3
     torch.testing.assert_close(model.words().exp(), expected / expected.sum(0))
+
+
+def test_stepwise_em_with_impossible_sentences_is_em_of_the_others() -> None:
+    """Batches of impossible sentences alone say nothing, and smoothing weighs what it weighs in batch EM."""
+    x = random_batches(count=1)[0]
+    never = Batch.of([[VOCAB, 5]] * 7)
+    ends = []
+    for learner in (partial(EM, tolerance=0.0), partial(StepwiseEM, alpha=0.0)):
+        torch.manual_seed(2)
+        model = MixtureOfUnigrams(VOCAB + 1, 3, smoothing=0.3).double()
+        with torch.no_grad():
+            model.words.logits[VOCAB] = -torch.inf
+        climb(learner(system(model)), [x, never], epochs=1)
+        ends.append(model.words().detach())
+    torch.testing.assert_close(*ends, atol=1e-12, rtol=0)
+
+
+def test_a_corpus_of_impossible_sentences_is_refused() -> None:
+    model = MixtureOfUnigrams(VOCAB, 3)
+    with torch.no_grad():
+        model.words.logits[5] = -torch.inf
+    with pytest.raises(UserError, match="No sentence is possible"):
+        climb(StepwiseEM(system(model)), [Batch.of([[5, 6]])], epochs=1)
 
 
 def test_stepwise_em_waits_for_an_epoch() -> None:

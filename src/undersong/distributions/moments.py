@@ -1,48 +1,37 @@
-"""Expectations over structures, E[sum over z's parts of v(part)], and log Z beside them: two ways to the same.
+"""log Z and its derivative along one value a part, E[sum over z's parts of v(part)], in one pass forward.
 
-    from the derivative of log Z along v, or, where a kernel gives marginals fast, as sum over parts of p(part) v(part)
-
-in float64. Knows nothing of what the parts are.
+Knows nothing of structures: it is told how log Z is found.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from undersong.distributions.semirings import LOG
 
-if TYPE_CHECKING:
-    from undersong.distributions.structured import Structured
+def along(
+    log_partition: Callable[[Sequence[Tensor]], Tensor], potentials: Sequence[Tensor], values: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """log Z and its derivative, float64 [B] each: one number a sentence even where sentences share potentials.
 
+    Differentiable, since the recursion itself is differentiated.
 
-def differentiable(distribution: "Structured", values: Sequence[Tensor]) -> bool:
-    """Whether someone may ask for the gradient of an expectation of these values."""
-    tensors = (*distribution.potentials, *values)
-    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    Args:
+        log_partition: from potentials to log Z [B], in plain differentiable operations.
+        potentials: where, [B or 1, ...] each.
+        values: one finite value a part, aligned with ``potentials``, of the same or broadcasting shapes.
 
-
-def by_derivative(distribution: "Structured", values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """log Z and the expectation of one finite value a part (aligned with ``potentials``), float64 [B] each.
-
-    Found in one pass forward, so that it is one number a sentence even where sentences share potentials;
-    differentiable, since the recursion itself is differentiated.
+    >>> both = torch.tensor([[0.25, 0.75]]).log()
+    >>> total, mean = along(lambda p: p[0].logsumexp(-1), [both], [torch.tensor([[4.0, 8.0]])])
+    >>> round(total.item(), 6), round(mean.item(), 6)
+    (0.0, 7.0)
     """
-    shapes = [torch.broadcast_shapes(p.shape, v.shape) for p, v in zip(distribution.potentials, values, strict=True)]
+    shapes = [torch.broadcast_shapes(p.shape, v.shape) for p, v in zip(potentials, values, strict=True)]
     with forward_ad.dual_level():
         dual = [
             forward_ad.make_dual(p.double().expand(s).contiguous(), v.double().expand(s).contiguous())
-            for p, v, s in zip(distribution.potentials, values, shapes, strict=True)
+            for p, v, s in zip(potentials, values, shapes, strict=True)
         ]
-        total, expected = forward_ad.unpack_dual(distribution.replace(dual).inside(LOG))
-    return total, torch.zeros_like(total) if expected is None else expected
-
-
-def by_marginals(distribution: "Structured", values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """The same, each sentence with its own copy of what sentences share; not differentiable."""
-    sentences = len(distribution.lengths)
-    own = distribution.replace([p.detach().double().expand(sentences, *p.shape[1:]) for p in distribution.potentials])
-    parts = [(m * v).flatten(1).sum(1) for m, v in zip(own.marginals, values, strict=True)]
-    return own.log_partition, torch.stack(parts).sum(0)
+        total, derivative = forward_ad.unpack_dual(log_partition(dual))
+    return total, torch.zeros_like(total) if derivative is None else derivative

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.distributions import Distribution, register_kl
 
 from undersong.distributions.memory import check_length
-from undersong.distributions.moments import by_derivative, by_marginals, differentiable
+from undersong.distributions.moments import along
 from undersong.distributions.semirings import LOG, MAX, SAMPLING, KMax, Semiring
 
 Parts = tuple[Tensor | None, ...]
@@ -88,6 +88,10 @@ class Structured(Distribution, ABC):
         """What ``_log_partition`` and its gradient need for B sentences of so many words, roughly."""
         return len(self.lengths) * self.traced_bytes(words, LOG.kept)
 
+    def check_memory(self) -> None:
+        """Raises UserError where log Z and its gradient need more bytes than are free."""
+        self._ask(self.kernel_bytes)
+
     def _ask(self, needed: Callable[[int], float]) -> None:
         """Raises UserError where ``needed(words)`` bytes are not free, and says how many words would do."""
         words = self.event_shape[0] if self.event_shape else 1
@@ -113,7 +117,7 @@ class Structured(Distribution, ABC):
         """log Z [B]. Its gradient with respect to a potential is the part's probability, or expected count."""
         known: Tensor | None = self.__dict__.get("_known")
         if known is None or (torch.is_grad_enabled() and self._learning and not known.requires_grad):
-            self._ask(self.kernel_bytes)
+            self.check_memory()
             known = self.__dict__["_known"] = self._log_partition()
         return known
 
@@ -143,7 +147,7 @@ class Structured(Distribution, ABC):
         """
         graph = torch.is_grad_enabled() and self._learning
         leaves = [p if graph and p.requires_grad else p.detach().requires_grad_() for p in self.potentials]
-        self._ask(self.kernel_bytes)
+        self.check_memory()
         with torch.enable_grad():
             total = self.replace(leaves)._log_partition()
             if not self._learning:
@@ -225,10 +229,18 @@ class Structured(Distribution, ABC):
         return self._moments(values)[1].to(self.potentials[0].dtype)
 
     def _moments(self, values: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """log Z and the expectation [B], in double: their differences are small numbers."""
-        if self.marginals_first and not differentiable(self, values):
-            return by_marginals(self, values)
-        return by_derivative(self, values)
+        """log Z and the expectation, float64 [B]: their differences are small numbers.
+
+        From the derivative of the recursion; or, where a kernel gives marginals fast and no one can ask for gradients,
+        as the sum over parts of p(part) v(part), each sentence with its own copy of what sentences share.
+        """
+        asked = torch.is_grad_enabled() and any(t.requires_grad for t in (*self.potentials, *values))
+        if asked or not self.marginals_first:
+            return along(lambda potentials: self.replace(potentials).inside(LOG), self.potentials, values)
+        sentences = len(self.lengths)
+        own = self.replace([p.detach().double().expand(sentences, *p.shape[1:]) for p in self.potentials])
+        parts = [(m * v).flatten(1).sum(1) for m, v in zip(own.marginals, values, strict=True)]
+        return own.log_partition, torch.stack(parts).sum(0)
 
     def entropy(self) -> Tensor:
         """H = log Z - E[score(z)] [B]."""

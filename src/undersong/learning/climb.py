@@ -15,6 +15,7 @@ from undersong.models.base import Counted, Counts
 
 Tensors = dict[str, Tensor]
 GOING, CONVERGED, FELL = 0, 1, 2
+NOTHING_POSSIBLE = "No sentence is possible under the model: is the corpus what this model is made for?"
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Climb:
         """The M-step, in a model that holds these parameters; a fall of the objective is undone, and ends the climb."""
         assert isinstance(model, nn.Module)
         if not float(self.seen):
-            raise UserError("No sentence is possible under the model: is the corpus what this model is made for?")
+            raise UserError(NOTHING_POSSIBLE)
         objective = (float(self.total) + float(model.log_prior().detach())) / float(self.seen)
         if objective != objective:
             raise UserError("EM's objective is not a number: the model's log-probabilities are not, for some sentence.")

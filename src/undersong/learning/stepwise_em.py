@@ -2,9 +2,9 @@
 
     s <- (1 - eta_k) s + eta_k s(batch k),   eta_k = (k + 2)^-alpha,   theta <- argmax given s
 
-s holds expected counts a sentence; the M-step is given N s for a corpus of N sentences, so that smoothing weighs what
-it weighs in batch EM. It learns faster than batch EM where the corpus is large. It promises no monotone objective and
-never says that it has converged: epochs or patience end it. Knows nothing of what is counted.
+s holds expected counts a sentence; the M-step is given N s for a corpus of N possible sentences, so that smoothing
+weighs what it weighs in batch EM. It learns faster than batch EM where the corpus is large. It promises no monotone
+objective and never says that it has converged: epochs or patience end it. Knows nothing of what is counted.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,10 @@ from torch import Tensor
 from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
+from undersong.learning.climb import NOTHING_POSSIBLE
 from undersong.learning.em import counted_model, expected, mean_loss
 from undersong.learning.system import System
+from undersong.models.base import Counts
 
 
 class StepwiseEM(Learner):
@@ -35,7 +37,8 @@ class StepwiseEM(Learner):
         wait: steps before the first M-step; by default those of the first epoch.
 
     Raises:
-        UserError: the model cannot be counted, alpha is not from 0 to 1, or wait is negative.
+        UserError: the model cannot be counted, alpha is not from 0 to 1, or wait is negative; while learning, no
+            sentence is possible.
     """
 
     def __init__(self, system: System, alpha: float = 0.7, wait: int | None = None):
@@ -49,7 +52,7 @@ class StepwiseEM(Learner):
         self.alpha = alpha
         self.counts: dict[str, Tensor] = {}
         self.weight = 0.0  # what the etas so far add up to: s is an average from the first step on
-        self.sentences = 0  # N, as far as it is known
+        self.sentences = 0  # N, as far as it is known: those that are possible
         self.whole = False  # whether an epoch has passed, so that N is known
 
     def step(self, x: Batch, step: int) -> Metrics:
@@ -57,18 +60,22 @@ class StepwiseEM(Learner):
         bound, counts = expected(self.system, x, step)
         waiting = not self.whole and (self.wait is None or step < self.wait)
         guess = self.model.begin(x) if waiting or step == 0 else None
-        counts = counts if guess is None else guess
         out = bound.isneginf()
-        self.sentences += 0 if self.whole else len(x)
-        eta = (step + 2) ** -self.alpha
-        self.weight = (1 - eta) * self.weight + eta
-        each = (~out).sum().clamp(min=1)
-        for name, count in counts.items():
-            new = eta * count.double() / each
-            self.counts[name] = (1 - eta) * self.counts[name] + new if name in self.counts else new
+        possible = int((~out).sum())
+        if possible:
+            self._average(counts if guess is None else guess, possible, step)
         if not waiting:
             self._maximise()
         return {"loss": mean_loss(bound), "impossible": out.double().mean()}
+
+    def _average(self, counts: Counts, possible: int, step: int) -> None:
+        """A batch's counts, over its sentences that are possible, into s; of none there is no average."""
+        self.sentences += 0 if self.whole else possible
+        eta = (step + 2) ** -self.alpha
+        self.weight = (1 - eta) * self.weight + eta
+        for name, count in counts.items():
+            new = eta * count.double() / possible
+            self.counts[name] = (1 - eta) * self.counts[name] + new if name in self.counts else new
 
     def end_epoch(self) -> Metrics:
         """Every sentence was seen: their number is known from now on."""
@@ -89,5 +96,7 @@ class StepwiseEM(Learner):
         self.counts = {name.removeprefix("count:"): t for name, t in state.items() if name != "numbers"}
 
     def _maximise(self) -> None:
+        if not self.sentences:
+            raise UserError(NOTHING_POSSIBLE)
         scale = self.sentences / self.weight
         self.model.maximise({name: scale * count for name, count in self.counts.items()})

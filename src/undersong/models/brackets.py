@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from undersong.data.batch import Batch
+from undersong.distributions.tree import Tree
 from undersong.errors import UserError
 
 
@@ -46,14 +47,17 @@ def crossing(spans: Tensor, words: int) -> Tensor:
     return wrong & (first < after)
 
 
-def bracket_scores(x: Batch, nonterminals: int) -> Tensor | None:
-    """0 for a constituent that crosses no bracket of ``x.spans`` and -inf for others: [B, T, T, N]; None where no
-    sentence has any.
+def without_crossing(tree: Tree, x: Batch) -> Tree:
+    """The same trees, but those with a constituent that crosses a bracket of ``x.spans``.
 
     A sentence whose own brackets cross has no tree; it keeps all its constituents, and a warning counts such sentences.
+
+    Raises:
+        UserError: the charts of sentences this long do not fit in memory.
     """
     if x.spans is None or not x.spans.shape[1]:
-        return None
+        return tree
+    tree.check_memory()  # the table of constituents is as long and wide as a chart
     wrong = crossing(x.spans, x.tokens.shape[1])  # [B, T, T]
     begin, end = x.spans[..., 0].clamp(min=0), (x.spans[..., 1] - 1).clamp(min=0)
     rows = torch.arange(len(x), device=wrong.device)[:, None]
@@ -64,5 +68,6 @@ def bracket_scores(x: Batch, nonterminals: int) -> Tensor | None:
             "sentences without brackets.",
             stacklevel=2,
         )
-    scores = torch.zeros(wrong.shape, device=wrong.device).masked_fill(wrong & ~impossible[:, None, None], -torch.inf)
-    return scores[..., None].expand(*scores.shape, nonterminals)
+    root, binary, emission, span = tree.potentials
+    span = span.masked_fill((wrong & ~impossible[:, None, None])[..., None], -torch.inf)
+    return tree.replace((root, binary, emission, span))

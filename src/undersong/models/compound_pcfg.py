@@ -16,7 +16,7 @@ from undersong.data.batch import Batch
 from undersong.distributions.tree import Tree
 from undersong.families import Prior, StandardPrior
 from undersong.models.base import WORDS_AND_END
-from undersong.models.brackets import bracket_scores, need_two_words
+from undersong.models.brackets import need_two_words, without_crossing
 from undersong.models.lots import reseeded
 from undersong.models.rules import Rules
 from undersong.nets.grammar import RuleNet
@@ -73,8 +73,8 @@ class CompoundPCFG(Configurable, nn.Module):
             UserError: a sentence of one word.
         """
         need_two_words(x)
-        span = bracket_scores(x, self.nonterminals) if given else None
-        return Tree(self.net.root(z), self.net.binary(z), self.net.words(z, x.tokens), x.lengths, span)
+        tree = Tree(self.net.root(z), self.net.binary(z), self.net.words(z, x.tokens), x.lengths)
+        return without_crossing(tree, x) if given else tree
 
     def log_likelihood(self, x: Batch, z: Tensor, *, given: bool = False) -> Tensor:
         """log p(x|z) in nats for z [S, B, D], summed over trees, or those that ``given`` leaves: [S, B]."""

@@ -67,12 +67,11 @@ class Dependencies(Configurable, nn.Module, SummedOut):
         tables = self.attachments()
         if not given or x.heads is None:
             return scored(tables, x)
-        wrong = contradicted(x.heads)
-        q = scored(tables, x, wrong)
+        q = scored(tables, x, x.heads)
         if not q.log_partition.isneginf().any():
             return q
         # Is it the annotation or the model that leaves no tree?
-        impossible = scored(tables.uniform(), x, wrong).log_partition.isneginf()
+        impossible = scored(tables.uniform(), x, x.heads).log_partition.isneginf()
         if not impossible.any():
             return q
         warnings.warn(
@@ -80,8 +79,7 @@ class Dependencies(Configurable, nn.Module, SummedOut):
             "these are treated as sentences without heads.",
             stacklevel=2,
         )
-        root, attach = wrong
-        return scored(tables, x, (root & ~impossible[:, None], attach & ~impossible[:, None, None]))
+        return scored(tables, x, x.heads.masked_fill(impossible[:, None], -1))
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:
@@ -89,13 +87,13 @@ class Dependencies(Configurable, nn.Module, SummedOut):
         return self.attachments().write(n, max_words, generator)
 
 
-def scored(tables: Attachments, x: Batch, wrong: tuple[Tensor, Tensor] | None = None) -> Valence:
+def scored(tables: Attachments, x: Batch, heads: Tensor | None = None) -> Valence:
     """The trees of B sentences with their scores log p(x, z).
 
     Args:
         tables: log-probabilities.
         x: sentences of tags.
-        wrong: words that may not be the root [B, T] and arcs (head, child) that may not be [B, T, T].
+        heads: those that words must have, -1 where unknown [B, T]; None where none is known.
 
     Raises:
         UserError: the pairs of words of sentences this long do not fit in memory.
@@ -109,9 +107,10 @@ def scored(tables: Attachments, x: Batch, wrong: tuple[Tensor, Tensor] | None = 
     attach = tables.attach.flatten().gather(0, entry.flatten()).view_as(entry).expand(*entry.shape[:3], 2)
     root = nn.functional.embedding(x.tokens, tables.root[:, None]).squeeze(-1)
     decide = nn.functional.embedding(x.tokens, tables.decide.flatten(1)).unflatten(-1, (2, 2, 2))
-    if wrong is not None:
-        root = root.masked_fill(wrong[0], -torch.inf)
-        attach = attach.masked_fill(wrong[1][..., None], -torch.inf)
+    if heads is not None:
+        not_root, not_arc = contradicted(heads)
+        root = root.masked_fill(not_root, -torch.inf)
+        attach = attach.masked_fill(not_arc[..., None], -torch.inf)
     return Valence(root, attach, decide, x.lengths)
 
 

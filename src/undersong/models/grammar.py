@@ -17,7 +17,7 @@ from undersong.distributions.tree import Tree
 from undersong.errors import UserError
 from undersong.models.annotation import restricted
 from undersong.models.base import WORDS_AND_END, SummedOut
-from undersong.models.brackets import bracket_scores, need_two_words
+from undersong.models.brackets import need_two_words, without_crossing
 from undersong.models.rules import Rules
 
 
@@ -74,8 +74,8 @@ class Grammar(Configurable, nn.Module, SummedOut):
         emission = nn.functional.embedding(x.tokens, rules.emission.T)  # [B, T, P]
         if given and self.tied:
             emission = restricted(emission, x)
-        span = bracket_scores(x, self.nonterminals) if given else None
-        return Tree(rules.root, rules.binary, emission, x.lengths, span)
+        tree = Tree(rules.root, rules.binary, emission, x.lengths)
+        return without_crossing(tree, x) if given else tree
 
     @torch.no_grad()
     def sample(self, n: int, *, max_words: int = 100, generator: torch.Generator | None = None) -> tuple[Tensor, Batch]:

@@ -44,8 +44,15 @@ class Tabular(nn.Module):
         return bound.detach(), counts
 
     def maximise(self, counts: Counts) -> None:
-        """Every row to its most probable value."""
-        for name, table in self.tables.items():
+        """Every row to its most probable value.
+
+        Raises:
+            ValueError: the counts are not those of these tables.
+        """
+        tables = self.tables
+        if counts.keys() != tables.keys():
+            raise ValueError(f"There are counts of {', '.join(counts)}, and tables {', '.join(tables)}.")
+        for name, table in tables.items():
             table.maximise(counts[name])
 
     def log_prior(self) -> Tensor:
