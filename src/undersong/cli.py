@@ -91,12 +91,11 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
 
     Parameters without a default are words in their order; those with one, and keyword-only ones, are flags.
     """
-    from jsonargparse import ArgumentParser
-
     from undersong.configurable import describe
+    from undersong.parser import Parser
 
     summary = inspect.getdoc(function) or ""
-    parser = ArgumentParser(prog=f"undersong {name}", description=summary.split("\n\n")[0])
+    parser = Parser(prog=f"undersong {name}", description=summary.split("\n\n")[0])
     parser.add_argument("--config", action="config", help="a YAML file with any of these arguments")
     parameters = inspect.signature(function).parameters.values()
     flags = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
@@ -114,9 +113,10 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
 def _flags_first(words: list[str], switches: set[str]) -> list[str]:
     """Flags before words, in whatever order they were typed, so that a sentence may follow any flag.
 
-    A switch alone says true (``--force``); ``--text-column`` is the parameter text_column; after ``--`` all are words.
+    What is told of an object (``--objective.m 1``) comes after the flag that chooses it (``--objective AutoGen``). A
+    switch alone says true (``--force``); ``--text-column`` is the parameter text_column; after ``--`` all are words.
     """
-    flags: list[str] = []
+    flags: list[list[str]] = []
     plain: list[str] = []
     rest = iter(words)
     held: str | None = None  # a word looked at and not yet read
@@ -125,22 +125,23 @@ def _flags_first(words: list[str], switches: set[str]) -> list[str]:
         if word == "--":
             plain += rest
         elif word == "-h":
-            flags.append("--help")
+            flags.append(["--help"])
         elif not word.startswith("--"):
             plain.append(word)
         else:
             option, equals, value = word.partition("=")
             option = "--" + option[2:].replace("-", "_")
             if equals or option in ("--help", "--print_config"):
-                flags.append(option + equals + value)
+                flags.append([option + equals + value])
             elif option[2:] in switches:
                 held = next(rest, None)
                 said, held = (held, None) if held in ("true", "false") else ("true", held)
-                flags.append(f"{option}={said}")
+                flags.append([f"{option}={said}"])
             else:
                 value_word = next(rest, None)
-                flags += [option] if value_word is None else [option, value_word]
-    return [*flags, *(["--", *plain] if plain else [])]
+                flags.append([option] if value_word is None else [option, value_word])
+    flags.sort(key=lambda flag: flag[0].partition("=")[0].count("."))
+    return [*(part for flag in flags for part in flag), *(["--", *plain] if plain else [])]
 
 
 def _is_object(default: Any) -> bool:

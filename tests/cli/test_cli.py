@@ -1,10 +1,12 @@
 """The command line: signatures as flags, words in any order, errors in one sentence."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from undersong import cli
+from undersong import cli, models
+from undersong.configurable import Configurable
 
 
 @pytest.fixture
@@ -62,6 +64,39 @@ def test_an_unknown_command_and_an_unknown_flag_are_refused(called, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["try", "RUN", "x", "--serach", "beam"])
     assert stopped.value.code == 2
+
+
+def test_an_objects_own_flags_may_stand_before_the_flag_that_chooses_it(tmp_path, capsys):
+    words = ["train", "--objective.m=0.25", "CORPUS", "--objective", "AutoGen", "--out", str(tmp_path / "run")]
+    _, _, chosen = cli.parsed(words[0], words[1:])
+    assert chosen["objective"]["init_args"]["m"] == 0.25, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--objective", "AutoGn"], "--objective: there is no class 'AutoGn'"),
+        (["--epochs", "many"], "--epochs: Expected a <class 'int'>. Got value: many"),
+        (["--nonsense", "1"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_a_mistake_is_said_without_the_list_of_all_flags(words, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["train", "CORPUS", "--out", "RUN", *words])
+    assert stopped.value.code == 2
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"undersong train: {said}")
+    assert rest == ["`undersong train --help` tells its arguments."]
+
+
+def test_help_names_the_models_and_none_of_torchs_modules(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    shown = capsys.readouterr().out
+    assert "torch.nn" not in shown
+    concrete = [n for n in models.__all__ if isinstance(m := getattr(models, n), type) and issubclass(m, Configurable)]
+    assert len(concrete) > 15
+    assert [name for name in concrete if not re.search(rf"\b{name}\b", shown) and name != "Tabular"] == []
 
 
 def test_a_files_trouble_is_one_sentence(monkeypatch, capsys):

@@ -113,7 +113,22 @@ def test_schedules():
 def test_an_objective_ends_with_its_last_schedule():
     assert ELBO().end == 0
     assert TargetRate(Linear(0.0, 5.0, steps=300), beta=Linear(steps=200, wait=50)).end == 300
+    assert TargetRate(Linear(0.0, 5.0, steps=300), beta=Linear(steps=200, wait=150)).end == 350
     assert Beta(Linear(steps=70)).kl_factor(35) == 0.5
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Constant(2.0),
+        Linear(1.0, 3.0, steps=10, wait=5),
+        Logistic(0.0, 1.0, middle=20, sharpness=0.5),
+        Cyclical(0.0, 1.0, steps=40, cycles=4, rise=1.0),
+    ],
+)
+def test_a_schedule_is_constant_from_its_end_on_and_not_before(schedule):
+    assert {schedule(step) for step in range(schedule.end, schedule.end + 50)} == {schedule(FINAL)}
+    assert schedule.end == 0 or schedule(schedule.end - 1) != schedule(FINAL)
 
 
 def test_schedules_refuse_what_cannot_be():

@@ -56,7 +56,9 @@ def train(
     Args:
         corpus: a folder written by ``undersong prepare``.
         out: the run's folder, which must not exist yet; with several seeds, a folder of runs ``seed-N``.
-        model: p(x, z), given the size of the vocabulary.
+        model: p(x, z), given the size of the vocabulary: VAE, LanguageModel, ContinuousNaiveBayes; MixtureOfUnigrams,
+            MixtureOfRNNs, MixtureOfExperts, GaussianMixture; HMM, NeuralHMM, GaussianHMM, FactorialHMM, SemiMarkovHMM;
+            PCFG, NeuralPCFG, CompoundPCFG; DMV, NeuralDMV; or one of your own. ``--model.help VAE`` tells its choices.
         inference: where q(z|x) comes from, given the sizes of the vocabulary and of z. A model that computes its own
             posterior, such as ``HMM``, is given ``Exact`` if this is left as it is; ``Observed`` believes annotation.
         estimator: how a gradient gets through a sample of z; a model that computes its own posterior over discrete z is
