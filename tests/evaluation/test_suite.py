@@ -232,8 +232,6 @@ def test_perplexity_is_exp_of_nats_a_word_and_end(tmp_path):
         one = [float(model.log_marginal(Batch.of([s]))) for s in ([4, 5], [6])]
     np.testing.assert_allclose(scores(model, split)[:2], one, rtol=1e-5)
     assert np.isfinite(scores(model, split)).all()  # a sample without words has an end to score
-    with pytest.raises(NotApplicable):
-        Perplexity(0)(Subject(vae(corpus), corpus))
 
 
 def test_rates_of_planted_codes(tmp_path):

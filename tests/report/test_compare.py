@@ -112,9 +112,12 @@ def best(block: object, label: str) -> list[bool]:
 
 def test_runs_of_one_event_are_ranked_by_what_bounds_it(home: Path, tmp_path: Path) -> None:
     sampled = {"nll_is_sentences": 9, "nll_is_tokens": 99, "nll_is_marked": False, "active_units": 2}
+    sampled["elbo_subset"] = -39
     vae = judged(home, tmp_path, "vae", elbo=-40.0, kl=1.0, nll_is=38.0, **sampled)
     autogen = judged(home, tmp_path, "<b>$autogen", elbo=-41.0, kl=2.0, nll_is=37.0, **sampled)
-    (table, _) = sections.judged([vae, autogen]).blocks
+    (table, sure) = sections.judged([vae, autogen]).blocks
+    assert isinstance(sure, Table)
+    assert "their ELBO" in [row[0].value for row in sure.rows]
     assert best(table, "ELBO") == [True, False]
     assert best(table, "negative log-likelihood, sampled") == [False, True]
     assert best(table, "KL") == best(table, "active units") == best(table, "objective") == [False, False]

@@ -15,6 +15,7 @@ from undersong.decoding.constraint import FREE
 from undersong.evaluation.classification import macro_f1
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Figures, Measure
+from undersong.evaluation.settings import need, need_share
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import overlap
 
@@ -68,6 +69,8 @@ class Imputation(Measure):
         sentences: int = 1000,
         judge: JudgeTraining = JudgeTraining(),  # noqa: B008 (a frozen value)
     ):
+        need(1, sentences=sentences)
+        need_share(share=share)
         self.share, self.sentences, self.judge = share, sentences, judge
 
     def __call__(self, subject: Subject) -> Figures:

@@ -18,6 +18,7 @@ from torch import Tensor
 from undersong.data.noise import delete_words
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.probe import Probes, ProbeTraining, predictions
+from undersong.evaluation.settings import need, need_share
 from undersong.evaluation.subject import NotApplicable, Subject
 
 FEWEST = 10
@@ -66,6 +67,8 @@ class Classification(Measure):
         deleted: float = 0.0,
         training: ProbeTraining = ProbeTraining(),  # noqa: B008 (a frozen value)
     ):
+        need(1, sentences=sentences, **{"a count of labels": min(counts, default=None)})
+        need_share(deleted=deleted)
         self.counts, self.sentences, self.deleted, self.training = counts, sentences, deleted, training
 
     def __call__(self, subject: Subject) -> Figures:
@@ -113,6 +116,7 @@ class Robustness(Measure):
         sentences: int | None = 20_000,
         training: ProbeTraining = ProbeTraining(),  # noqa: B008 (a frozen value)
     ):
+        Classification((), sentences, deleted, training)  # refuses what it cannot use
         self.deleted, self.sentences, self.training = deleted, sentences, training
 
     def __call__(self, subject: Subject) -> Figures:

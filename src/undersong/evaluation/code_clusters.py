@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from undersong.evaluation.measure import Figures, Measure
+from undersong.evaluation.settings import need
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.clustering import agreement
 
@@ -25,6 +26,7 @@ class CodeClusters(Measure):
     name = "code_clusters"
 
     def __init__(self, clusters: int | None = None, sentences: int | None = 20_000, starts: int = 10):
+        need(1, clusters=clusters, sentences=sentences, starts=starts)
         self.clusters, self.sentences, self.starts = clusters, sentences, starts
 
     def __call__(self, subject: Subject) -> Figures:

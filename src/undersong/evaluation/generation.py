@@ -6,6 +6,7 @@ Knows nothing of how the model was trained.
 import torch
 
 from undersong.evaluation.measure import Figures, Measure
+from undersong.evaluation.settings import need
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import diversity, generation
 
@@ -26,12 +27,14 @@ class Smoothness(Measure):
 
     Args:
         pairs: how many pairs of judged sentences.
-        steps: codes on each walk, both ends included.
+        steps: codes on each walk, both ends included; at least 2.
     """
 
     name = "smoothness"
 
     def __init__(self, pairs: int = 100, steps: int = 10):
+        need(1, pairs=pairs)
+        need(2, steps=steps)
         self.pairs, self.steps = pairs, steps
 
     def __call__(self, subject: Subject) -> Figures:
@@ -63,6 +66,7 @@ class Diversity(Measure):
     name = "diversity"
 
     def __init__(self, self_bleu_samples: int = 500):
+        need(2, self_bleu_samples=self_bleu_samples)
         self.self_bleu_samples = self_bleu_samples
 
     def __call__(self, subject: Subject) -> Figures:

@@ -17,6 +17,7 @@ from undersong.data.batch import Batch
 from undersong.data.batching import Batches
 from undersong.data.store import Split
 from undersong.evaluation.kept import kept
+from undersong.evaluation.settings import need
 from undersong.evaluation.subject import Subject
 from undersong.nets import RecurrentEncoder
 from undersong.nets.precision import FP32, resolve, set_precision
@@ -75,6 +76,10 @@ class JudgeTraining:
     batch: int = 128
     rate: float = 1e-3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        sizes = {"hidden": self.hidden, "embedding": self.embedding, "width": self.width}
+        need(1, **sizes, epochs=self.epochs, batch=self.batch)
 
     def __call__(self, subject: Subject) -> Judge:
         """The judge of the subject's corpus: found beside it, or trained now and put there."""

@@ -20,7 +20,8 @@ from undersong.data.tokens import Tokenizer
 from undersong.estimators import Pathwise
 from undersong.evaluation.kept import kept
 from undersong.evaluation.measure import Figures, Measure
-from undersong.evaluation.subject import NotApplicable, Subject
+from undersong.evaluation.settings import need
+from undersong.evaluation.subject import Subject
 from undersong.inference import Exact
 from undersong.learning.gradient import Gradient
 from undersong.learning.system import System
@@ -55,6 +56,9 @@ class Reader:
     clip: float = 5.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        need(1, hidden=self.hidden, embedding=self.embedding, epochs=self.epochs, batch=self.batch)
+
     def new(self, vocab: int) -> LanguageModel:
         """A language model with its first weights."""
         with torch.random.fork_rng([]):
@@ -86,6 +90,7 @@ class Fluency(Measure):
     name = "fluency"
 
     def __init__(self, samples: int = 100_000, reader: Reader = Reader()):
+        need(1, samples=samples)
         self.samples, self.reader = samples, reader
 
     def __call__(self, subject: Subject) -> Figures:
@@ -96,8 +101,6 @@ class Fluency(Measure):
 
     def written(self, subject: Subject) -> Split:
         """The samples, as a split; the same ones for the same seed."""
-        if self.samples < 1:
-            raise NotApplicable("no samples were asked for")
         return in_memory(subject.draw_samples(self.samples), subject.corpus.tokenizer)
 
     def read(self, subject: Subject, written: Split) -> Figures:
@@ -126,6 +129,7 @@ class Perplexity(Measure):
     name = "perplexity"
 
     def __init__(self, samples: int = 100_000, reader: Reader = Reader()):
+        need(1, samples=samples)
         self.samples, self.reader = samples, reader
 
     def __call__(self, subject: Subject) -> Figures:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from undersong.evaluation.settings import need
+
 Track = Callable[[Sequence[int], str], Iterable[int]]
 
 
@@ -65,6 +67,10 @@ class ProbeTraining:
     least_updates: int = 500
     rate: float = 1e-3
     batch: int = 128
+
+    def __post_init__(self) -> None:
+        need(1, copies=self.copies, epochs=self.epochs, batch=self.batch)
+        need(0, least_updates=self.least_updates)
 
     def __call__(
         self,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.scoring import information, score
+from undersong.evaluation.settings import need
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.information import cap
 from undersong.measures.rates import empirical_entropy, rate_distortion
@@ -25,6 +26,7 @@ class Rates(Measure):
     name = "rates"
 
     def __init__(self, sentences: int | None = MOST):
+        need(1, sentences=sentences)
         self.sentences = sentences
 
     def __call__(self, subject: Subject) -> Figures:

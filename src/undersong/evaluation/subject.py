@@ -24,6 +24,7 @@ from undersong.decoding.search import Search
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.errors import UserError
+from undersong.evaluation.settings import need
 from undersong.learning.system import System
 from undersong.models import ExactModel, Generative
 from undersong.nets import Decoder
@@ -72,6 +73,7 @@ class Subject:
     ):
         if split not in SPLITS:
             raise UserError(f"There is no split {split!r}: use train, valid or test.")
+        need(1, sentences=sentences, samples=samples)
         self.system, self.corpus, self.seed = system.eval(), corpus, seed
         self.split: Split = getattr(corpus, split)
         if not len(self.split):

@@ -36,14 +36,14 @@ def length_comparison(samples: ArrayLike, data: ArrayLike) -> dict[str, float]:
     }
 
 
-def smoothness(walks: Sequence[Sequence[Words]]) -> dict[str, float]:
+def smoothness(walks: Sequence[Sequence[Words]]) -> dict[str, float | None]:
     """How a latent walk moves (AutoGen, section 3.4): few repeated neighbours, neighbours alike.
 
     Returns:
         ``repeated_neighbours``: share of steps that write the same sentence again. ``neighbour_similarity``: mean over
         steps of 1 - normalised edit distance. ``moving_similarity``: the same over the steps that are no repeats, so
-        that standing still does not pass for smoothness (0 if there is none). ``largest_jump``: mean over walks of the
-        largest normalised edit distance of one step.
+        that standing still does not pass for smoothness (None if there is none). ``largest_jump``: mean over walks of
+        the largest normalised edit distance of one step.
 
     >>> smoothness([[["a", "b"], ["a", "b"], ["a", "c"]]])["neighbour_similarity"]
     0.75
@@ -58,6 +58,6 @@ def smoothness(walks: Sequence[Sequence[Words]]) -> dict[str, float]:
     return {
         "repeated_neighbours": float((~moved).mean()),
         "neighbour_similarity": float(1 - distance.mean()),
-        "moving_similarity": float(1 - distance[moved].mean()) if moved.any() else 0.0,
+        "moving_similarity": float(1 - distance[moved].mean()) if moved.any() else None,
         "largest_jump": float(largest.mean()),
     }

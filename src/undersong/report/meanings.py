@@ -67,6 +67,7 @@ MEANINGS = (
     Meaning(
         "nll_is_ess_under_50", "too small", "share of sentences with an effective sample size under 50", main=False
     ),
+    Meaning("elbo_subset", "their ELBO", "nats a sentence; of the sentences sampled, to set beside", main=False),
     Meaning("nll_is_sentence_se", "spread over sentences", "nats; standard error of the sampled mean", main=False),
 )
 BY_KEY = {meaning.key: meaning for meaning in MEANINGS}

@@ -1,0 +1,33 @@
+"""Settings of measures that cannot be meant are refused when a measure is made, before any work.
+
+Knows nothing of any one measure.
+"""
+
+from undersong.errors import UserError
+
+
+def need(least: int, **settings: int | None) -> None:
+    """Every setting is at least ``least``; None, which stands for all, passes.
+
+    >>> need(1, sentences=None, epochs=3)
+    >>> need(1, epochs=0)
+    Traceback (most recent call last):
+    undersong.errors.UserError: epochs is 0: it must be at least 1.
+
+    Raises:
+        UserError: one is less.
+    """
+    for name, value in settings.items():
+        if value is not None and value < least:
+            raise UserError(f"{name} is {value}: it must be at least {least}.")
+
+
+def need_share(**settings: float) -> None:
+    """Every setting is a share, from 0 to 1.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name, value in settings.items():
+        if not 0 <= value <= 1:
+            raise UserError(f"{name} is {value:g}: it must be a share, from 0 to 1.")
