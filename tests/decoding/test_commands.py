@@ -13,6 +13,7 @@ from tests.decoding.trained import vae
 from undersong import cli
 from undersong.decoding import Beam, Greedy, Sample, encode, output
 from undersong.decoding.options import Writing
+from undersong.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,25 @@ def test_flags_choose_the_search() -> None:
     drawn = Writing(search="sample", temperature=0.5, top_k=7, top_p=0.9).chosen()
     assert isinstance(drawn, Sample)
     assert (drawn.temperature, drawn.top_k, drawn.top_p) == (0.5, 7, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("search", "option", "owner"),
+    [
+        ("beam", {"temperature": 0.5}, "sample"),
+        ("beam", {"top_k": 5}, "sample"),
+        ("greedy", {"top_p": 0.9}, "sample"),
+        ("greedy", {"width": 5}, "beam"),
+        ("sample", {"length_penalty": 1.0}, "beam"),
+    ],
+)
+def test_an_option_that_the_search_would_not_heed_is_refused(search, option, owner) -> None:
+    (name,) = option
+    with pytest.raises(
+        UserError, match=f"--{name.replace('_', '-')} is an option of --search {owner}, not of {search}"
+    ):
+        Writing(search=search, **option).chosen()
+    assert Writing(search=owner, **option).chosen() is not None
 
 
 def test_reconstruct_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,6 +137,7 @@ def test_encode_keeps_rows_and_lines_in_step(ending: str, tmp_path: Path) -> Non
         (["impute", "r", "--file", "/no/such/file"], "cannot be read: No such file"),
         (["impute", "r", "a", "--file", "-"], "both as arguments and in a file"),
         (["reconstruct", "r", "a", "--width", "0"], "holds nothing"),
+        (["sample", "r", "--max-words", "0"], "a sentence has 1 or more"),
         (["sample", "r", "--search", "sample", "--top-p", "2"], "not a share"),
         (["interpolate", "r", "a", "dog", "cat"], "takes pairs, a start and an end each"),
     ],

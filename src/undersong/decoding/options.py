@@ -14,6 +14,9 @@ from undersong.decoding.beam import Beam
 from undersong.decoding.greedy import Greedy
 from undersong.decoding.sampling import Sample
 from undersong.decoding.search import MAX_WORDS, Search
+from undersong.errors import UserError
+
+_OWN = {"beam": ("width", "length_penalty"), "sample": ("temperature", "top_k", "top_p")}
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,22 @@ class Writing:
     seed: int = 0
     json: bool = False
 
+    def __post_init__(self) -> None:
+        if self.max_words < 1:
+            raise UserError(f"--max-words {self.max_words}: a sentence has 1 or more.")
+
     def chosen(self) -> Search:
-        """The search these options ask for."""
+        """The search these options ask for.
+
+        Raises:
+            UserError: an option of another search was set, which this one would not heed.
+        """
+        for owner, names in _OWN.items():
+            for name in names:
+                if owner != self.search and getattr(self, name) != getattr(type(self), name):
+                    raise UserError(
+                        f"--{name.replace('_', '-')} is an option of --search {owner}, not of {self.search}: leave one out."
+                    )
         if self.search == "greedy":
             return Greedy()
         if self.search == "beam":

@@ -69,12 +69,14 @@ def interpolation(result: Interpolation) -> str:
 
 
 def unknown_words(found: Iterable[str]) -> str:
-    """One line on the words outside the vocabulary; empty where there are none.
+    r"""One line on the words outside the vocabulary; empty where there are none.
 
     >>> unknown_words(["zebra", "gnu", "zebra"])
     'outside the vocabulary, read as <unk>: gnu, zebra'
+    >>> unknown_words(["\x1b"])
+    'outside the vocabulary, read as <unk>: \\x1b'
     """
-    each = sorted({printable(word) for word in found})
+    each = sorted({printable(word) or ascii(word)[1:-1] for word in found})
     more = f", and {len(each) - 20} more" if len(each) > 20 else ""
     return f"outside the vocabulary, read as <unk>: {', '.join(each[:20])}{more}" if each else ""
 
