@@ -252,10 +252,11 @@ def test_any_combination_needs_no_subclass(corpus, tmp_path):
     assert isinstance(run.system.objective, ELBO)
 
 
-def test_without_held_out_sentences_the_last_step_is_kept(tmp_path):
+def test_without_held_out_sentences_the_last_step_is_kept_and_it_is_said(tmp_path, capsys):
     """And it is the step that was asked for, though nothing else happens there."""
     alone = make_corpus(tmp_path / "corpus", held=0)
-    run = learn(alone, tmp_path / "run", steps=13)
+    run = learn(alone, tmp_path / "run", steps=13, quiet=False)
+    assert "No sentences are held out" in capsys.readouterr().err
     assert run.step == 13
     assert [(line["kind"], line["step"]) for line in run.metrics()] == [("train", 10), ("train", 13)]
 

@@ -1,5 +1,6 @@
 """The recurrent encoder and decoder: what padding, order, sampling and training mode may and may not change."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 from undersong.data.batch import BOS, EOS, UNK, Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
-from undersong.nets import GRU, LSTM, RecurrentDecoder, RecurrentEncoder
+from undersong.nets import GRU, LSTM, BagEncoder, RecurrentDecoder, RecurrentEncoder
 from undersong.nets.encoder import read_words, word_vectors
 
 V, D = 30, 3
@@ -127,3 +128,11 @@ def test_what_is_no_share_is_refused_by_name(name: str, share: float) -> None:
     if name == "dropout":
         with pytest.raises(UserError, match=r"^dropout is .* from 0 to 1"):
             RecurrentEncoder(20, dropout=share)
+
+
+@pytest.mark.parametrize("net", [partial(RecurrentDecoder, latent=4), RecurrentEncoder, BagEncoder])
+@pytest.mark.parametrize("name", ["embedding", "hidden"])
+@pytest.mark.parametrize("size", [0, -3])
+def test_what_is_no_size_is_refused_by_name(net: Callable[..., nn.Module], name: str, size: int) -> None:
+    with pytest.raises(UserError, match=f"^{name} is {size}, .* from 1 up"):
+        net(20, **{name: size})

@@ -62,9 +62,8 @@ class Writing:
         for owner, names in _OWN.items():
             for name in names:
                 if owner != self.search and getattr(self, name) != getattr(type(self), name):
-                    raise UserError(
-                        f"--{name.replace('_', '-')} is an option of --search {owner}, not of {self.search}: leave one out."
-                    )
+                    flag = f"--{name.replace('_', '-')}"
+                    raise UserError(f"{flag} is an option of --search {owner}, not of {self.search}: leave one out.")
         if self.search == "greedy":
             return Greedy()
         if self.search == "beam":

@@ -160,6 +160,8 @@ def _fit(
     validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
     try:
         display.say(_opening(own, system, corpus, memory))
+        if not len(validation):
+            display.say("No sentences are held out: nothing is judged on the way, and the last checkpoint is kept.")
         if type(learner) is Gradient and isinstance(system.model, Counted):
             name = type(system.model).__name__
             display.say(f"{name} is learned faster by --learner EM, which also reads its smoothing; Gradient does not.")

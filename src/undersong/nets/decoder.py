@@ -13,7 +13,7 @@ from undersong.data.batch import Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
 from undersong.nets.base import Decoder, State
-from undersong.nets.encoder import check_shares, read_words, word_vectors
+from undersong.nets.encoder import check_shares, check_sizes, read_words, word_vectors
 from undersong.nets.quick import QuickDecoder
 from undersong.nets.recurrent import LSTM, Recurrent
 from undersong.nets.vocabulary import Vocabulary
@@ -36,7 +36,7 @@ class RecurrentDecoder(Decoder):
         layer: ``LSTM`` or ``GRU``.
 
     Raises:
-        UserError: where the decoder would never read z, or a dropout lies outside 0 to 1.
+        UserError: where the decoder would never read z, a size is under 1, or a dropout lies outside 0 to 1.
 
     >>> import torch
     >>> decoder = RecurrentDecoder(50, 4, hidden=7)
@@ -59,6 +59,7 @@ class RecurrentDecoder(Decoder):
         layer: Callable[[int, int, int], Recurrent] = LSTM,
     ):
         super().__init__()
+        check_sizes(embedding=embedding, hidden=hidden)
         check_shares(word_dropout=word_dropout, dropout=dropout, output_dropout=output_dropout)
         if latent and not (z_to_inputs or z_to_state):
             raise UserError("The decoder would never read z: set z_to_inputs or z_to_state (or both) to true.")

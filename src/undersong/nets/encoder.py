@@ -25,7 +25,7 @@ class RecurrentEncoder(Encoder):
         layer: ``LSTM`` or ``GRU``.
 
     Raises:
-        UserError: for a dropout outside 0 to 1.
+        UserError: for a size under 1, or a dropout outside 0 to 1.
 
     >>> RecurrentEncoder(50, hidden=7)(Batch.of([[5, 6], [8]])).shape
     torch.Size([2, 7])
@@ -40,6 +40,7 @@ class RecurrentEncoder(Encoder):
         layer: Callable[[int, int], Recurrent] = LSTM,
     ):
         super().__init__()
+        check_sizes(embedding=embedding, hidden=hidden)
         check_shares(dropout=dropout)
         self.width = hidden
         self.embed = word_vectors(vocab, embedding)
@@ -52,6 +53,19 @@ class RecurrentEncoder(Encoder):
         outputs, _ = self.layer(vectors, where=where)  # [B, T, H]
         last = (x.lengths - 1).clamp(min=0)
         return outputs[torch.arange(len(x), device=outputs.device), last]
+
+
+def check_sizes(**sizes: int) -> None:
+    """Refuse what is no size.
+
+    Raises:
+        UserError: where one is under 1.
+
+    >>> check_sizes(embedding=1, hidden=512)
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise UserError(f"{name} is {size}, which is no size: give a whole number from 1 up.")
 
 
 def check_shares(**shares: float) -> None:
