@@ -121,3 +121,11 @@ def test_impossible_k_is_refused() -> None:
     for k in (0, 31, 15):
         with pytest.raises(ValueError, match=r"subsets|defined"):
             bounds.iwae(log_w, k)
+
+
+def test_weights_by_hand() -> None:
+    """Weights 1/2, 3/2 and 3: their mean is 5/3, their deviation (over S - 1) is sqrt(19/12)."""
+    found = bounds.importance_sampled(torch.tensor([[0.5], [1.5], [3.0]]).log())
+    assert float(found.value) == pytest.approx(math.log(5 / 3))
+    assert float(found.error) == pytest.approx(math.sqrt(19 / 12 / 3) / (5 / 3))
+    assert float(found.effective) == pytest.approx(25 / 11.5)

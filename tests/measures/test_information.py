@@ -77,3 +77,15 @@ def test_any_family_with_a_density_will_do() -> None:
     each = mutual_information([q], q.sample((4,)))
     assert each.shape == (50,)
     assert 0 < float(each.mean()) <= cap(50)
+
+
+def test_several_samples_of_each_sentence_are_averaged() -> None:
+    """Two sentences at -1 and 1, samples at their means and at 0: there both densities are equal, and nothing is said.
+
+    At its mean a sentence's density is e^2 times the other's (variance 1), so that log q - log q(z) = ln 2 - ln(1 +
+    e^-2); half of that is the mean over the two samples.
+    """
+    q = Independent(Normal(torch.tensor([[-1.0], [1.0]]), torch.ones(2, 1)), 1)
+    z = torch.stack([q.mean, torch.zeros(2, 1)])  # [S, N, D]
+    expected = (math.log(2) - math.log1p(math.exp(-2))) / 2
+    assert mutual_information([q], z).tolist() == pytest.approx([expected, expected])

@@ -15,3 +15,9 @@ def test_planted_units_are_counted() -> None:
 
 def test_one_sentence_activates_nothing() -> None:
     assert active_units(torch.ones(1, 4)) == 0
+
+
+def test_the_variance_is_over_one_sentence_less() -> None:
+    """0 and 0.12 lie 0.06 from their mean: 0.0072 over N - 1 = 1, 0.0036 over N."""
+    assert active_units(torch.tensor([[0.0], [0.12]]), threshold=0.005) == 1
+    assert active_units(torch.tensor([[0.0], [0.12]]), threshold=0.008) == 0

@@ -61,3 +61,9 @@ def test_the_inequalities_hold_where_everything_can_be_counted():
         found = rate_distortion(rate, distortion, information, np.log(3), empirical_entropy("abc"))
         assert found["information_lower"] <= found["information"] + 1e-12
         assert found["information"] <= found["rate"] + 1e-12
+
+
+def test_the_covariance_is_the_unbiased_one_of_numpy():
+    z = np.random.default_rng(0).normal(size=(6, 2))
+    expected = np.log(np.linalg.det(np.cov(z.T)))
+    assert aggregate_shape(z)["log_det_covariance"] == pytest.approx(expected)
