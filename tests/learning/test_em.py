@@ -16,11 +16,9 @@ from undersong.distributions import Assignment
 from undersong.errors import UserError
 from undersong.inference import Exact, Observed
 from undersong.learning import EM, ViterbiEM
-from undersong.models import (
-    VAE,
-    MixtureOfUnigrams,
-)
+from undersong.models import DMV, HMM, PCFG, VAE, FactorialHMM, MixtureOfUnigrams
 from undersong.models.base import Counts
+from undersong.models.tabular import Tabular
 from undersong.nets import Table
 
 
@@ -180,6 +178,37 @@ def test_impossible_sentences_are_left_out_and_reported() -> None:
     em.step(Batch.of([[7], [5]]), 0)
     with pytest.raises(UserError, match="No sentence is possible"):
         em.end_epoch()
+
+
+NEVER = VOCAB - 1  # a word that no state, preterminal or cluster writes
+WITHOUT: dict[str, Callable[[], Tabular | FactorialHMM]] = {
+    "unigrams": lambda: MixtureOfUnigrams(VOCAB, 3),
+    "hmm": lambda: HMM(VOCAB, 3),
+    "factorial hmm": lambda: FactorialHMM(VOCAB, 2, 2),
+    "pcfg": lambda: PCFG(VOCAB, 2, 3),
+    "dmv": lambda: DMV(VOCAB, harmonic=None),
+}
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("name", list(WITHOUT))
+def test_impossible_sentences_are_counted_nowhere(name: str, hard: bool) -> None:
+    torch.manual_seed(1)
+    model = WITHOUT[name]()
+    with torch.no_grad():
+        for table in (part for part in model.modules() if isinstance(part, Table)):
+            if table.logits.shape[table.over] == VOCAB:
+                table.logits.movedim(table.over, 0)[NEVER] = -torch.inf
+    found = []
+    for x in (Batch.of([[5, 6, 7], [8, 8]]), Batch.of([[5, 6, 7], [NEVER, 5], [8, 8], [6, NEVER, NEVER]])):
+        with model.counting(), torch.enable_grad():
+            bound, counts = model.expect(x, model.posterior(x), hard)
+        assert int(bound.isneginf().sum()) == len(x) - 2
+        found.append(counts)
+    assert found[0].keys() == found[1].keys()
+    for key, count in found[0].items():
+        assert float(count.sum()) > 0
+        torch.testing.assert_close(found[1][key], count)
 
 
 def test_what_cannot_be_counted_is_refused() -> None:

@@ -60,6 +60,23 @@ def test_one_exact_em_step_takes_the_enumerated_counts():
     assert torch.allclose(model.transition().exp(), pairs / pairs.sum(-1, keepdim=True))
 
 
+def test_chains_kept_apart_count_their_own_best_and_bound_it_by_its_joint(emission):
+    model = FactorialHMM(VOCAB, chains=2, states=2, emission=emission)
+    x = text(6)
+    q = StructuredMeanField(VOCAB, 4)(model, x, 0)
+    bound, counts = model.expect(x, q, hard=True)
+    best = [chain.mode for chain in q.chains]
+    z = 2 * best[0] + best[1]
+    for row, words in enumerate(x.lengths.tolist()):
+        joint = enumerated(model, x, row)
+        assert float(bound[row]) == pytest.approx(float(joint[tuple(z[row, :words].tolist())].detach()), abs=1e-3)
+    for m, mode in enumerate(best):
+        pairs = [tuple(mode[row, t : t + 2].tolist()) for row, n in enumerate(x.lengths) for t in range(int(n) - 1)]
+        want = [[float(pairs.count((a, b))) for b in range(2)] for a in range(2)]
+        assert counts["transition"][m].tolist() == want
+        assert counts["initial"][m].tolist() == [float((mode[:, 0] == state).sum()) for state in range(2)]
+
+
 def test_gaussian_m_step_is_least_squares(tmp_path):
     """With the states known, the closed form is regression on their indicators: its gradient vanishes."""
     file = planted_vectors(tmp_path / "v.safetensors", VOCAB, 4, size=3)

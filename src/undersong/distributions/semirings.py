@@ -5,7 +5,7 @@
 
 A *value* is what the recursion makes: a tensor [..., B, ...] in which k-max keeps its k alternatives, best first, in a
 leading dimension; recursions therefore count dimensions from the end. A *potential* is a plain tensor and is added to a
-value by ``+``. No structure at all is -inf; gradients there are zero, never NaN.
+value by ``+``. No structure at all is -inf; gradients there are never NaN, and over log zero.
 
 Knows nothing of what is summed over.
 """

@@ -156,9 +156,10 @@ class Structured(Distribution, ABC):
 
     @property
     def best(self) -> Tensor:
-        """The score of the best structure [B]; its gradient marks that structure's parts."""
+        """The score of the best structure [B]; its gradient marks that structure's parts, and nothing where none is."""
         self._ask(lambda words: len(self.lengths) * self.traced_bytes(words, MAX.kept))
-        return self.wide.inside(MAX).to(self.potentials[0].dtype)
+        value = self.wide.inside(MAX)
+        return torch.where(value == -torch.inf, -torch.inf, value).to(self.potentials[0].dtype)
 
     @property
     def mode(self) -> Tensor:
