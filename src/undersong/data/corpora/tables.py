@@ -109,6 +109,11 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
     names = _header(path, parse, columns.header)
     if not names:
         return
+    if columns.header and not tabs and len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        raise UserError(
+            f"{path} has one column, {names[0]!r}: commas part the columns of a .csv file, tabs those of a .tsv file. "
+            "Convert it, or rename it."
+        )
     text = columns.text_in(names, str(path))
     used = [name for name in (text, columns.label, columns.split) if name is not None]
     kinds = {name: pa.large_string() for name in used} | {text: pa.large_binary()}
