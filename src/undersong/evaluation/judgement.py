@@ -24,6 +24,7 @@ from undersong.learning.system import System
 from undersong.measures.information import cap
 from undersong.measures.latent import active_units
 from undersong.measures.perplexity import perplexity
+from undersong.measures.rates import kl_percent
 from undersong.models.base import is_density
 
 Figures = dict[str, Any]
@@ -117,8 +118,8 @@ def _bounds(system: System, scores: Scores) -> Figures:
     value = None if scores.draw is None else objective(system, scores.draw)
     found |= {"elbo": _mean(scores.elbo), "reconstruction": _mean(scores.distortion), "kl": _mean(scores.rate)}
     found["objective"] = _mean(value)
-    if found["kl"] is not None and found["objective"] is not None and found["objective"] < 0:
-        found["kl_percent"] = 100 * system.objective.kl_factor(FINAL) * found["kl"] / -found["objective"]
+    if found["kl"] is not None and found["objective"] is not None:
+        found["kl_percent"] = kl_percent(found["kl"], system.objective.kl_factor(FINAL), found["objective"])
     if found["elbo"] is not None:
         found["ppl_elbo"] = perplexity(-found["elbo"] * len(scores.rows), int(scores.tokens.sum()))
     return found

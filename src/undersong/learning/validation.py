@@ -16,6 +16,7 @@ from undersong.data.store import Split
 from undersong.draw import FINAL, Draw, joined
 from undersong.learning.system import System
 from undersong.measures.latent import active_units
+from undersong.measures.rates import kl_percent
 
 Figures = dict[str, float | int | None]
 
@@ -85,8 +86,7 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
             found["reconstruction"] = None  # z was summed out
         if d.parts.shape[1]:
             found["kl"] = rate
-            if value < 0:
-                found["kl_percent"] = 100.0 * system.objective.kl_factor(FINAL) * rate / -value
+            found["kl_percent"] = kl_percent(rate, system.objective.kl_factor(FINAL), value)
             if d.parts.shape[1] == latent and means is not None:
                 found["dead_units"] = int((d.parts.mean(0) < 0.01).sum())
     if latent and means is not None:

@@ -24,6 +24,23 @@ def empirical_entropy(sentences: Iterable[Hashable]) -> float:
     return float(-(share * np.log(share)).sum())
 
 
+def kl_percent(rate: float, factor: float, objective: float) -> float | None:
+    """The KL's share of an objective in percent, 100 factor R / -objective (AutoGen, Figure 2 left).
+
+    Args:
+        rate: R, nats a sentence.
+        factor: the objective's own, before R.
+        objective: what is maximised, nats a sentence.
+
+    Returns:
+        None where the objective is not negative: it then has no shares.
+
+    >>> kl_percent(5.0, 1.0, -50.0), kl_percent(5.0, 0.5, -50.0), kl_percent(5.0, 1.0, 0.0)
+    (10.0, 5.0, None)
+    """
+    return 100 * factor * rate / -objective if objective < 0 else None
+
+
 def at_cap(mutual_information: float, cap: float) -> bool:
     """Whether an estimate is within 2% of the most its estimator can say: the truth may then be anything up to R.
 
