@@ -85,7 +85,7 @@ def probabilities(q: Distribution) -> Tensor | None:
 
 @probabilities.register
 def _(q: Assignment) -> Tensor:
-    return (q.potentials[0] - q.log_partition[:, None]).exp()
+    return q.marginals[0]  # not from log Z, which for long sentences is rounded to more than their differences
 
 
 def brackets(symbol: Tensor, words: int) -> list[tuple[int, int, int]]:

@@ -38,8 +38,9 @@ class Structured(Distribution, ABC):
     - if you like, ``_log_partition``, with a faster kernel than ``inside(LOG)``, its ``kernel_bytes``, and ``_sample``.
 
     You get, all in nats: ``log_partition``, ``marginals``, ``best``, ``mode``, ``top_k``, ``sample``, ``log_prob``,
-    ``expectation``, ``entropy``, and KL by ``torch.distributions.kl_divergence``. All of it but kernels of your own is
-    in double precision, whatever the potentials are, since sums of large scores lose what they differ by.
+    ``expectation``, ``entropy``, and KL by ``torch.distributions.kl_divergence``. All of it but kernels of
+    your own and ``log_prob`` is in double precision, whatever the potentials are, since sums of large scores lose what
+    they differ by.
 
     Where no structure is allowed, ``log_partition`` is -inf, gradients and entropy are 0, and ``mode`` and ``sample``
     mean nothing.
