@@ -176,6 +176,20 @@ def test_first_words_and_their_completions(tmp_path):
         assert len(first) == max(1, len(subject.original_ids[i]) // 4)
 
 
+def test_a_class_is_kept_where_the_judge_names_it_again_and_right_where_it_is_the_true_one(tmp_path):
+    class Stubborn:
+        """A judge that names the last class, whatever it reads."""
+
+        def named(self, sentences):
+            return np.full(len(sentences), 2)
+
+    corpus = toy_corpus(tmp_path)
+    found = Imputation(judge=lambda subject: Stubborn())(Subject(vae(corpus), corpus))
+    assert found["imputation_class_kept"] == 1
+    assert found["imputation_class_right"] == pytest.approx((corpus.test.labels == 2).mean())
+    assert 0 < found["imputation_class_right"] < 1
+
+
 def test_walks_begin_and_end_at_the_reconstructions(tmp_path):
     corpus = toy_corpus(tmp_path)
     subject = Subject(vae(corpus), corpus)

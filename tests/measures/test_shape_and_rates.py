@@ -67,3 +67,12 @@ def test_the_covariance_is_the_unbiased_one_of_numpy():
     z = np.random.default_rng(0).normal(size=(6, 2))
     expected = np.log(np.linalg.det(np.cov(z.T)))
     assert aggregate_shape(z)["log_det_covariance"] == pytest.approx(expected)
+
+
+def test_the_lower_bound_takes_the_entropy_of_the_sentences_and_not_the_estimators_cap():
+    """Of four sentences two are alike: H = 1.04 is less than ln 4, the most that the estimate can come to."""
+    entropy = empirical_entropy(["a", "b", "c", "c"])
+    assert entropy == pytest.approx(np.log(2) / 2 + np.log(4) / 2)
+    found = rate_distortion(3.0, 0.5, 1.0, np.log(4), entropy)
+    assert found["information_lower"] == pytest.approx(entropy - 0.5)
+    assert found["information_cap"] == pytest.approx(np.log(4))

@@ -81,7 +81,7 @@ class Classification(Measure):
         probes = self.training(*train, classes, subject.seed, valid, subject.track)
         found = {
             **_figures(probes, *test),
-            "accuracy_majority": float((test[1] == train[1].bincount().argmax()).float().mean()),
+            "accuracy_majority": majority(train[1], test[1]),
             "examples": float(len(parts.train)),
         }
         for count in self.counts:
@@ -123,6 +123,15 @@ class Robustness(Measure):
         """``accuracy_damaged``, ``macro_f1_damaged`` and ``accuracy_std_damaged``."""
         found = Classification((), self.sentences, self.deleted, self.training)(subject)
         return {f"{key}_damaged": found[key] for key in ("accuracy", "macro_f1", "accuracy_std")}
+
+
+def majority(labels: Tensor, judged: Tensor) -> float:
+    """The accuracy of naming the commonest of ``labels``, those of the training part, whatever the sentence.
+
+    >>> majority(torch.tensor([0, 0, 1]), torch.tensor([1, 1, 1, 0]))
+    0.25
+    """
+    return float((judged == labels.bincount().argmax()).float().mean())
 
 
 def first_of_each_class(labels: Tensor, count: int) -> Tensor:

@@ -44,7 +44,7 @@ def kl_percent(rate: float, factor: float, objective: float) -> float | None:
 def at_cap(mutual_information: float, cap: float) -> bool:
     """Whether an estimate is within 2% of the most its estimator can say: the truth may then be anything up to R.
 
-    >>> at_cap(6.8, 6.9), at_cap(3.0, 6.9)
+    >>> at_cap(6.8, 6.9), at_cap(6.7, 6.9)
     (True, False)
     """
     return mutual_information >= 0.98 * cap
