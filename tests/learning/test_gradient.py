@@ -9,6 +9,7 @@ import torch
 from tests.learning.small import last_weights, learn
 from torch import nn
 
+from undersong.errors import UserError
 from undersong.learning import Gradient
 from undersong.objectives import Linear
 
@@ -45,3 +46,10 @@ def test_a_step_of_adam_clips_the_whole_gradient_and_decays_each_weight(step):
         quotient = (mean / (1 - 0.9**count)) / (np.sqrt(square / (1 - 0.999**count)) + 1e-2)
         theta = theta - 0.01 * (quotient + 0.1 * theta)
     np.testing.assert_allclose([*layer.weight[0].tolist(), layer.bias.item()], theta, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lr", "clip", "weight_decay", "eps"])
+def test_what_would_turn_the_gradient_round_is_refused(corpus, tmp_path, name):
+    with pytest.raises(UserError, match=rf"--learner\.{name} -1\.0: give a number from 0 up"):
+        learn(corpus, tmp_path / "run", learner=partial(Gradient, **{name: -1.0}))
+    assert not (tmp_path / "run").exists()

@@ -199,6 +199,16 @@ def test_the_held_out_value_is_the_objective_at_its_final_coefficients_over_the_
     assert math.isfinite(batchwise[0])
 
 
+def test_held_out_sentences_are_looked_at_without_dropout(corpus, tmp_path):
+    run = learn(corpus, tmp_path / "run", steps=2)  # of a model with dropout
+    validation = Validation(run.corpus().valid, None, 24, 0, torch.device("cpu"))
+    run.system.eval()
+    figures_without = validation(run.system)
+    run.system.train()
+    assert validation(run.system) == figures_without
+    assert run.system.training
+
+
 @pytest.mark.parametrize(
     ("objective", "percent"),
     [

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from undersong.data.batch import Batch
 from undersong.draw import Draw
+from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.system import System
 from undersong.objectives.schedule import Coefficient, at
@@ -29,6 +30,9 @@ class Gradient(Learner):
         weight_decay: share of each parameter (times lr) taken away at each step.
         betas: decay of Adam's running means of the gradient and of its square.
         eps: keeps Adam's quotient finite.
+
+    Raises:
+        UserError: one of these is below 0.
     """
 
     def __init__(
@@ -41,6 +45,9 @@ class Gradient(Learner):
         eps: float = 1e-8,
     ):
         super().__init__(system)
+        for name, value in {"lr": at(lr, 0), "clip": clip, "weight_decay": weight_decay, "eps": eps}.items():
+            if not value >= 0:
+                raise UserError(f"--learner.{name} {value}: give a number from 0 up.")
         self.lr, self.clip = lr, clip
         self.named = {name: p for name, p in system.named_parameters() if p.requires_grad}
         self.parameters = list(self.named.values())
