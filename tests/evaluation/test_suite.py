@@ -248,6 +248,14 @@ def test_perplexity_is_exp_of_nats_a_word_and_end(tmp_path):
     assert np.isfinite(scores(model, split)).all()  # a sample without words has an end to score
 
 
+def test_a_sentence_of_ten_words_is_short_and_one_of_eleven_is_long(tmp_path):
+    corpus = toy_corpus(tmp_path, train=40)
+    fluency = Fluency(reader=Reader(hidden=4, embedding=4, epochs=1))
+    found = fluency.read(Subject(vae(corpus), corpus), in_memory([[4] * 10, [4] * 11, [4] * 11], corpus.tokenizer))
+    assert found["share_short"] == pytest.approx(1 / 3)
+    assert found["ppl_forward_short"] != found["ppl_forward_long"]
+
+
 def test_rates_of_planted_codes(tmp_path):
     # Means far apart for the three classes: the code tells the class and no more.
     corpus = toy_corpus(tmp_path, test=300)
