@@ -77,3 +77,10 @@ def test_another_question_to_the_same_folder_is_refused(tmp_path):
     module._remember(tmp_path / "demo.json", {"epochs": 3})
     with pytest.raises(UserError, match="choose another --out"):
         module._remember(tmp_path / "demo.json", {"epochs": 4})
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{"])
+def test_a_folder_whose_question_is_damaged_is_refused_clearly(tmp_path, content):
+    (tmp_path / "demo.json").write_text(content)
+    with pytest.raises(UserError, match=r"demo\.json is damaged .*choose another --out"):
+        demo(out=tmp_path)

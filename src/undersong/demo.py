@@ -24,6 +24,7 @@ from undersong.data.prepare import prepare
 from undersong.decoding import Beam, interpolate, reconstruct, sample
 from undersong.errors import UserError
 from undersong.evaluation import evaluate
+from undersong.files import read_object, write_atomically
 from undersong.learning import Run
 from undersong.nets.precision import resolve
 from undersong.report import compare
@@ -90,12 +91,16 @@ def demo(
 
 def _remember(path: Path, asked: dict[str, int]) -> None:
     """What a folder shows is what was asked for when it was begun."""
-    if path.exists():
-        if (before := json.loads(path.read_text())) != asked:
-            raise UserError(f"{path.parent} holds a demo of {before}, not of {asked}: choose another --out.")
-        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asked) + "\n")
+    if not path.exists():
+        write_atomically(path, json.dumps(asked).encode() + b"\n")
+        return
+    try:
+        before = read_object(path)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): choose another --out, or remove that folder.") from None
+    if before != asked:
+        raise UserError(f"{path.parent} holds a demo of {before}, not of {asked}: choose another --out.")
 
 
 def _corpus(folder: Path, vocabulary: int, console: Console) -> Corpus:
