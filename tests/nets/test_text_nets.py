@@ -63,6 +63,15 @@ def test_z_reaches_the_words_by_every_route(layer, routes):
     assert (z.grad.abs().sum(-1) > 0).all()
 
 
+@pytest.mark.parametrize("routes", ROUTES)
+def test_every_parameter_is_learned(layer, routes):
+    """A route that z does not take costs no weights."""
+    decoder = RecurrentDecoder(V, D, 4, 6, *routes, layer=layer)
+    x = Batch.of(SENTENCES)
+    decoder.log_prob(x, torch.randn(1, len(x), D)).sum().backward()
+    assert [name for name, p in decoder.named_parameters() if p.grad is None] == []
+
+
 def test_a_decoder_that_never_reads_z_is_refused():
     with pytest.raises(UserError, match="never read z"):
         RecurrentDecoder(V, D, z_to_inputs=False, z_to_state=False)
