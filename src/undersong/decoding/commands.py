@@ -5,7 +5,7 @@ Results go to standard output, words outside the vocabulary and progress to stan
 
 import json as json_text
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +13,11 @@ from undersong.decoding import output
 from undersong.decoding.generating import interpolate_all, sample
 from undersong.decoding.given import read
 from undersong.decoding.latent import encode
-from undersong.decoding.options import Writing, with_options
+from undersong.decoding.options import Writing
 from undersong.decoding.reading import gather
 from undersong.decoding.rewriting import Rewriting, impute, reconstruct
 from undersong.errors import UserError
+from undersong.flags import with_options
 from undersong.learning import Run
 from undersong.nets.precision import resolve, set_precision
 
@@ -39,17 +40,7 @@ def reconstruct_command(
         file: a text file of one sentence a line; - is standard input.
         posterior: z is the mean of q(z|x), or a sample of it.
     """
-    given = gather(sentences, file)
-    found = reconstruct(
-        _load(run, writing.precision),
-        given,
-        writing.chosen(),
-        posterior == "mean",
-        writing.max_words,
-        writing.unknown,
-        writing.seed,
-    )
-    return _tell(found, writing.json)
+    return _rewrite(reconstruct, run, gather(sentences, file), posterior, writing)
 
 
 @with_options(Writing)
@@ -68,17 +59,7 @@ def impute_command(
         file: a text file of one sentence a line; - is standard input.
         posterior: z is the mean of q(z|the words given), or a sample of it.
     """
-    given = gather(sentences, file)
-    found = impute(
-        _load(run, writing.precision),
-        given,
-        writing.chosen(),
-        posterior == "mean",
-        writing.max_words,
-        writing.unknown,
-        writing.seed,
-    )
-    return _tell(found, writing.json)
+    return _rewrite(impute, run, gather(sentences, file), posterior, writing)
 
 
 @with_options(Writing)
@@ -174,9 +155,13 @@ def _load(path: Path, precision: str) -> Run:
     return run
 
 
-def _tell(found: list[Rewriting], json: bool) -> int:
+def _rewrite(
+    how: Callable[..., list[Rewriting]], run: Path, sentences: list[str], posterior: Posterior, writing: Writing
+) -> int:
+    loaded, search, mean = _load(run, writing.precision), writing.chosen(), posterior == "mean"
+    found = how(loaded, sentences, search, mean, writing.max_words, writing.unknown, writing.seed)
     _warn(word for result in found for word in result.unknown)
-    print(output.as_json(found) if json else output.rewritings(found))
+    print(output.as_json(found) if writing.json else output.rewritings(found))
     return 0
 
 

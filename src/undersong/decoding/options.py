@@ -1,14 +1,7 @@
-"""The options that the commands which write sentences share, as flags of each.
+"""The options that the commands which write sentences share. Knows nothing of what the commands do."""
 
-``with_options`` puts a dataclass's fields into a command's signature and docstring, from which the command line is
-made: they are written down once and stay flat (``--search beam --width 5``). Knows nothing of what the commands do.
-"""
-
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import wraps
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from undersong.decoding.beam import Beam
 from undersong.decoding.greedy import Greedy
@@ -69,33 +62,3 @@ class Writing:
         if self.search == "beam":
             return Beam(self.width, self.length_penalty)
         return Sample(self.temperature, self.top_k, self.top_p)
-
-
-def with_options(options: type) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Replace a function's parameter of type ``options`` by keyword-only ones, the dataclass's fields."""
-
-    def decorate(function: Callable[..., int]) -> Callable[..., int]:
-        signature = inspect.signature(function)
-        (holder,) = (p.name for p in signature.parameters.values() if p.annotation is options)
-        own = [p for p in signature.parameters.values() if p.name != holder]
-        shared = [
-            inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
-            for f in fields(options)
-        ]
-        flat = signature.replace(parameters=[*own, *shared])
-
-        @wraps(function)
-        def command(*args: Any, **kwargs: Any) -> int:
-            bound = flat.bind(*args, **kwargs)
-            bound.apply_defaults()
-            given = dict(bound.arguments)
-            return function(**{holder: options(**{p.name: given.pop(p.name) for p in shared})}, **given)
-
-        arguments = inspect.getdoc(options) or ""
-        told = f"{inspect.getdoc(function)}\n{arguments.partition('Args:')[2].strip(chr(10))}"
-        del command.__wrapped__  # type: ignore[attr-defined]  # else its signature would be read instead
-        command.__signature__, command.__doc__ = flat, told  # type: ignore[attr-defined]
-        command.__annotations__ = {p.name: p.annotation for p in flat.parameters.values()}
-        return command
-
-    return decorate

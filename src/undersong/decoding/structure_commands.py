@@ -20,10 +20,10 @@ from undersong.data.corpora.opening import kind_of, opened
 from undersong.decoding import output
 from undersong.decoding.annotating import parse, read_split, read_words, tag, unknown_words
 from undersong.decoding.clustering import Cluster, cluster, describe_clusters
-from undersong.decoding.options import with_options
 from undersong.decoding.output import printable
 from undersong.decoding.reading import gather
 from undersong.errors import UserError
+from undersong.flags import with_options
 from undersong.learning import Run
 
 Splits = Literal["train", "valid", "test"]

@@ -4,7 +4,7 @@ Knows nothing of how they are computed.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,23 +13,17 @@ from undersong.evaluation.evaluate import evaluate
 from undersong.evaluation.judgement import Figures
 from undersong.evaluation.measure import Measure
 from undersong.evaluation.suite import BY_NAME, SUITE
+from undersong.flags import passing_on
 
 
+@passing_on(evaluate)
 def evaluate_command(
     run: Path,
     *,
-    split: Literal["train", "valid", "test"] = "valid",
-    samples: int = 500,
-    subset: int = 500,
-    all: bool = False,
-    per_sentence: Path | None = None,
-    refine: bool | None = None,
-    seed: int = 0,
-    precision: Literal["fp32", "bf16", "auto"] = "fp32",
-    device: str = "auto",
     suite: bool = False,
     measures: list[Measure] | None = None,
     json: bool = False,
+    **settings: Any,
 ) -> int:
     """Judge a trained run, and write the figures into its folder.
 
@@ -38,17 +32,6 @@ def evaluate_command(
 
     Args:
         run: the folder of a trained run.
-        split: train, valid or test. Choices between models are made on the validation split; the test split is for the
-            end.
-        samples: of z for the importance-sampled likelihood of each sentence; at least 1.
-        subset: how many sentences have their likelihood sampled: always the same ones, whatever the order of the split.
-        all: sample the likelihood of all sentences of the split.
-        per_sentence: also write a row for each sentence to this .csv or .jsonl file.
-        refine: fit each sentence's posterior to the ELBO, with the model fixed, before it proposes importance samples;
-            by default for models that were trained by neither the ELBO nor IWAE, whose posterior is a bad proposal.
-        seed: of all noise, which is keyed by sentence and sample and does not depend on batches.
-        precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
-        device: auto, cpu, cuda or mps.
         suite: also measure reconstructions, samples, walks, the posterior's shape, and what codes say of classes.
         measures: measure these instead of the whole suite, such as `[Reconstruction, Perplexity]`; classes by short
             name or dotted path.
@@ -56,19 +39,7 @@ def evaluate_command(
     """
     import json as plain
 
-    figures = evaluate(
-        run,
-        split=split,
-        samples=samples,
-        subset=subset,
-        all=all,
-        per_sentence=per_sentence,
-        refine=refine,
-        seed=seed,
-        precision=precision,
-        device=device,
-        measures=measures or (SUITE if suite else ()),
-    )
+    figures = evaluate(run, measures=measures or (SUITE if suite else ()), **settings)
     if json:
         print(plain.dumps(figures, allow_nan=False))
     else:
