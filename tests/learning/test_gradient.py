@@ -50,6 +50,6 @@ def test_a_step_of_adam_clips_the_whole_gradient_and_decays_each_weight(step):
 
 @pytest.mark.parametrize("name", ["lr", "clip", "weight_decay", "eps"])
 def test_what_would_turn_the_gradient_round_is_refused(corpus, tmp_path, name):
-    with pytest.raises(UserError, match=rf"--learner\.{name} -1\.0: give a number from 0 up"):
+    with pytest.raises(UserError, match=rf"{name} is -1\.0: it must be at least 0"):
         learn(corpus, tmp_path / "run", learner=partial(Gradient, **{name: -1.0}))
     assert not (tmp_path / "run").exists()

@@ -239,11 +239,11 @@ def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):
         ({"precision": "fp8"}, "not known"),
         ({"seeds": []}, "at least one"),
         ({"seeds": [1, 1]}, "each once"),
-        ({"patience": 0}, "--patience 0: give a whole number from 1 up"),
-        ({"epochs": -1}, "--epochs -1"),
-        ({"validation_steps": 0}, "--validation_steps 0"),
-        ({"threads": 0}, "--threads 0"),
-        ({"validation_sentences": -1}, "--validation_sentences -1: give a whole number from 0 up"),
+        ({"patience": 0}, "patience is 0: it must be at least 1"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"validation_steps": 0}, "validation_steps is 0"),
+        ({"threads": 0}, "threads is 0"),
+        ({"validation_sentences": -1}, "validation_sentences is -1: it must be at least 0"),
     ]:
         with pytest.raises(UserError, match=words):
             learn(corpus, tmp_path / "run", **wrong)

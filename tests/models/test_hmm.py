@@ -150,7 +150,7 @@ def test_a_tag_that_is_no_state_is_one_clear_error():
 
 
 def test_no_states_is_an_error():
-    with pytest.raises(UserError, match="give 1 or more"):
+    with pytest.raises(UserError, match="states is 0: it must be at least 1"):
         HMM(8, states=0)
 
 

@@ -151,6 +151,6 @@ def test_experts_respond_to_a_context() -> None:
 
 
 def test_a_mixture_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match="latent 0"):
+    with pytest.raises(UserError, match="latent is 0"):
         MixtureOfUnigrams(V, 0)
     assert isinstance(MixtureOfUnigrams(V, 1).weights, Table)

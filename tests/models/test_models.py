@@ -1,13 +1,15 @@
 """Models say p(z) and p(x|z); the language model is the one whose z has no dimensions, and is exact."""
 
+import pytest
 import torch
 
 from undersong.data.batch import Batch
 from undersong.draw import draw
+from undersong.errors import UserError
 from undersong.estimators import Pathwise
 from undersong.inference import Amortized, Exact
 from undersong.learning.system import System
-from undersong.models import VAE, ExactModel, LanguageModel
+from undersong.models import VAE, CompoundPCFG, ContinuousNaiveBayes, ExactModel, LanguageModel
 from undersong.objectives import ELBO, IWAE, AutoGen
 
 X = Batch.of([[5, 6, 7], [8], [9, 4]])
@@ -42,3 +44,9 @@ def test_a_language_model_trains_through_the_same_loss():
     loss.backward()
     torch.testing.assert_close(loss, -d.log_px.mean())
     assert all(p.grad is not None for p in system.parameters())
+
+
+@pytest.mark.parametrize("model", [VAE, ContinuousNaiveBayes, CompoundPCFG])
+def test_a_vector_of_no_numbers_is_refused(model):
+    with pytest.raises(UserError, match="latent is -1: it must be at least 1"):
+        model(50, latent=-1)

@@ -143,5 +143,5 @@ def test_what_is_no_share_is_refused_by_name(name: str, share: float) -> None:
 @pytest.mark.parametrize("name", ["embedding", "hidden"])
 @pytest.mark.parametrize("size", [0, -3])
 def test_what_is_no_size_is_refused_by_name(net: Callable[..., nn.Module], name: str, size: int) -> None:
-    with pytest.raises(UserError, match=f"^{name} is {size}, .* from 1 up"):
+    with pytest.raises(UserError, match=f"^{name} is {size}: it must be at least 1"):
         net(20, **{name: size})

@@ -136,7 +136,8 @@ def test_schedules_refuse_what_cannot_be():
         lambda: Logistic(sharpness=0.0),
         lambda: Cyclical(rise=0.0),
         lambda: Cyclical(rise=1.5),
-        lambda: Cyclical(cycles=0),
     ):
         with pytest.raises(UserError, match="give a"):
             wrong()
+    with pytest.raises(UserError, match="cycles is 0: it must be at least 1"):
+        Cyclical(cycles=0)

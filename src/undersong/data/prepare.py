@@ -30,6 +30,7 @@ from undersong.data.tally import Tally, count, of_split
 from undersong.data.tokens import Tokenizer, dump
 from undersong.data.writer import SplitWriter
 from undersong.errors import UserError
+from undersong.settings import need_share
 
 _FORMAT = 1  # of the folder
 
@@ -100,8 +101,7 @@ def prepare(
     _check(min_words, max_words, vocabulary, bpe, splits)
     if punctuation not in ("keep", "drop"):
         raise UserError(f"--punctuation {punctuation!r} is neither: choose keep or drop.")
-    if not 0 <= annotated <= 1:
-        raise UserError(f"--annotated {annotated} is no share: give a number from 0 to 1.")
+    need_share(annotated=annotated)
     columns = Columns(text_column, label_column, split_column, header)
     separator = None if not sentence_separator else sentence_separator.replace("\\t", "\t")
     found = find_source(source, columns, separator, Treebank(tag_column, punctuation == "drop"))

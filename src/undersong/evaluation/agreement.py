@@ -15,9 +15,9 @@ from undersong.decoding.constraint import FREE
 from undersong.evaluation.classification import macro_f1
 from undersong.evaluation.judge import JudgeTraining
 from undersong.evaluation.measure import Figures, Measure
-from undersong.evaluation.settings import need, need_share
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import overlap
+from undersong.settings import need, need_share
 
 
 class Agreement(Measure):

@@ -18,8 +18,8 @@ from torch import Tensor
 from undersong.data.noise import delete_words
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.probe import Probes, ProbeTraining, predictions
-from undersong.evaluation.settings import need, need_share
 from undersong.evaluation.subject import NotApplicable, Subject
+from undersong.settings import need, need_share
 
 FEWEST = 10
 

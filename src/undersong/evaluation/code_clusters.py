@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from undersong.evaluation.measure import Figures, Measure
-from undersong.evaluation.settings import need
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.clustering import agreement
+from undersong.settings import need
 
 
 class CodeClusters(Measure):

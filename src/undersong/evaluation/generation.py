@@ -6,9 +6,9 @@ Knows nothing of how the model was trained.
 import torch
 
 from undersong.evaluation.measure import Figures, Measure
-from undersong.evaluation.settings import need
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import diversity, generation
+from undersong.settings import need
 
 
 class Lengths(Measure):

@@ -17,10 +17,10 @@ from undersong.data.batch import Batch
 from undersong.data.batching import Batches
 from undersong.data.store import Split
 from undersong.evaluation.kept import kept
-from undersong.evaluation.settings import need
 from undersong.evaluation.subject import Subject
 from undersong.nets import RecurrentEncoder
 from undersong.nets.precision import FP32, resolve, set_precision
+from undersong.settings import need
 
 
 class Judge(nn.Module):

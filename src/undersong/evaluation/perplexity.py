@@ -20,7 +20,6 @@ from undersong.data.tokens import Tokenizer
 from undersong.estimators import Pathwise
 from undersong.evaluation.kept import kept
 from undersong.evaluation.measure import Figures, Measure
-from undersong.evaluation.settings import need
 from undersong.evaluation.subject import Subject
 from undersong.inference import Exact
 from undersong.learning.gradient import Gradient
@@ -30,6 +29,7 @@ from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
 from undersong.nets.precision import FP32, resolve, set_precision
 from undersong.objectives import ELBO
+from undersong.settings import need
 
 SHORT = 10  # words: AutoGen's Table 4 parts its sentences there
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from undersong.evaluation.settings import need
+from undersong.settings import need
 
 Track = Callable[[Sequence[int], str], Iterable[int]]
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.scoring import information, score
-from undersong.evaluation.settings import need
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.information import cap
 from undersong.measures.rates import empirical_entropy, rate_distortion
+from undersong.settings import need
 
 MOST = 5000  # sentences: the information costs their square
 

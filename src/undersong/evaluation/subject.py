@@ -24,10 +24,10 @@ from undersong.decoding.search import Search
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.errors import UserError
-from undersong.evaluation.settings import need
 from undersong.learning.system import System
 from undersong.models import ExactModel, Generative
 from undersong.nets import Decoder
+from undersong.settings import need
 
 _DRAWN = 500
 T = TypeVar("T")

@@ -22,6 +22,7 @@ from undersong.inference.base import Inference
 from undersong.models.annotation import never_empty
 from undersong.models.base import Model
 from undersong.models.factorial_hmm import FactorialHMM
+from undersong.settings import need
 
 
 class StructuredMeanField(Inference):
@@ -35,8 +36,7 @@ class StructuredMeanField(Inference):
 
     def __init__(self, vocab: int, latent: int, sweeps: int = 10):
         super().__init__()
-        if sweeps < 1:
-            raise UserError(f"--inference.sweeps {sweeps}: give 1 or more.")
+        need(1, sweeps=sweeps)
         self.sweeps = sweeps
 
     def forward(self, model: Model, x: Batch, step: int) -> FactoredChains:

@@ -20,6 +20,7 @@ from undersong.learning.base import Learner, Metrics
 from undersong.learning.gradient import Gradient
 from undersong.learning.system import System
 from undersong.objectives.schedule import Coefficient
+from undersong.settings import need
 
 
 class GeneralizedEM(Learner):
@@ -37,8 +38,7 @@ class GeneralizedEM(Learner):
 
     def __init__(self, system: System, steps: int = 1, lr: Coefficient = 1e-3, clip: float = 5.0):
         super().__init__(system)
-        if steps < 1:
-            raise UserError(f"GeneralizedEM with {steps} steps: give 1 or more.")
+        need(1, steps=steps)
         self.steps = steps
         self.gradient = Gradient(system, lr=lr, clip=clip)
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from undersong.data.batch import Batch
 from undersong.draw import Draw
-from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.system import System
 from undersong.objectives.schedule import Coefficient, at
+from undersong.settings import need
 
 
 class Gradient(Learner):
@@ -45,9 +45,7 @@ class Gradient(Learner):
         eps: float = 1e-8,
     ):
         super().__init__(system)
-        for name, value in {"lr": at(lr, 0), "clip": clip, "weight_decay": weight_decay, "eps": eps}.items():
-            if not value >= 0:
-                raise UserError(f"--learner.{name} {value}: give a number from 0 up.")
+        need(0, lr=at(lr, 0), clip=clip, weight_decay=weight_decay, eps=eps)
         self.lr, self.clip = lr, clip
         self.named = {name: p for name, p in system.named_parameters() if p.requires_grad}
         self.parameters = list(self.named.values())

@@ -19,6 +19,7 @@ from undersong.learning.climb import NOTHING_POSSIBLE
 from undersong.learning.em import counted_model, expected, mean_loss
 from undersong.learning.system import System
 from undersong.models.base import Counts
+from undersong.settings import need, need_share
 
 
 class StepwiseEM(Learner):
@@ -43,10 +44,8 @@ class StepwiseEM(Learner):
 
     def __init__(self, system: System, alpha: float = 0.7, wait: int | None = None):
         super().__init__(system)
-        if not 0 <= alpha <= 1:
-            raise UserError(f"StepwiseEM's alpha of {alpha:g}: give a number from 0 to 1, better above 0.5.")
-        if wait is not None and wait < 0:
-            raise UserError(f"StepwiseEM cannot wait {wait} steps: give 0 or more, or null for one epoch.")
+        need_share(alpha=alpha)
+        need(0, wait=wait)
         self.wait = wait
         self.model = counted_model(system, "StepwiseEM")
         self.alpha = alpha

@@ -21,6 +21,7 @@ from undersong.learning.start import go_on, start
 from undersong.learning.system import System
 from undersong.models import VAE
 from undersong.objectives import ELBO, Objective
+from undersong.settings import need
 
 
 def train(
@@ -106,7 +107,6 @@ def train(
 
 
 def _check_counts(given: Mapping[str, Any]) -> None:
-    least = dict.fromkeys(("sentences", "tokens", "epochs", "steps", "patience", "threads", "validation_steps"), 1)
-    for name, low in {**least, "validation_sentences": 0}.items():
-        if given[name] is not None and given[name] < low:
-            raise UserError(f"--{name} {given[name]}: give a whole number from {low} up.")
+    counts = ("sentences", "tokens", "epochs", "steps", "patience", "threads", "validation_steps")
+    need(1, **{name: given[name] for name in counts})
+    need(0, validation_sentences=given["validation_sentences"])

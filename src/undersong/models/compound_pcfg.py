@@ -20,6 +20,7 @@ from undersong.models.brackets import need_two_words, without_crossing
 from undersong.models.lots import reseeded
 from undersong.models.rules import Rules
 from undersong.nets.grammar import RuleNet
+from undersong.settings import need
 
 _AT_ONCE = 64_000_000  # numbers in the rules of the sentences and samples that are scored together without gradients
 
@@ -53,6 +54,7 @@ class CompoundPCFG(Configurable, nn.Module):
         prior: Callable[[int], Prior] = StandardPrior,
     ):
         super().__init__()
+        need(1, latent=latent)
         self.vocab, self.latent, self.nonterminals, self.preterminals = vocab, latent, nonterminals, preterminals
         self.net = RuleNet(vocab, nonterminals, preterminals, latent, size)
         self.p_z = prior(latent)

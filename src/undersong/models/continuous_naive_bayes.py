@@ -19,6 +19,7 @@ from undersong.families import Prior, StandardPrior
 from undersong.models.base import BAG
 from undersong.models.lots import reseeded, speakable
 from undersong.nets.bag_of_words import BagOfWords
+from undersong.settings import need
 
 
 class ContinuousNaiveBayes(Configurable, nn.Module):
@@ -38,6 +39,7 @@ class ContinuousNaiveBayes(Configurable, nn.Module):
 
     def __init__(self, vocab: int, latent: int = 32, hidden: int = 0, prior: Callable[[int], Prior] = StandardPrior):
         super().__init__()
+        need(1, latent=latent)
         self.vocab, self.latent = vocab, latent
         self.decoder = BagOfWords(vocab, latent, hidden)
         self.p_z = prior(latent)

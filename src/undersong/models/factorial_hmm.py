@@ -24,6 +24,7 @@ from undersong.models.base import VECTORS, WORDS, WORDS_AND_END, Counts, SummedO
 from undersong.models.walk import walk
 from undersong.nets.factorial_emissions import FactorialEmission, ProductTable
 from undersong.nets.table import Table
+from undersong.settings import need
 
 
 class FactorialHMM(Configurable, nn.Module, SummedOut):
@@ -54,8 +55,7 @@ class FactorialHMM(Configurable, nn.Module, SummedOut):
         largest: int = 1024,
     ):
         super().__init__()
-        if chains < 1 or states < 1:
-            raise UserError(f"--model.chains {chains} --model.states {states}: give 1 or more of both.")
+        need(1, chains=chains, states=states)
         self.vocab, self.chains, self.states, self.ends, self.largest = vocab, chains, states, ends, largest
         self.latent = states**chains
         self.initial = Table(chains, states, smoothing=smoothing)

@@ -17,11 +17,12 @@ from torch.nn.functional import one_hot
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.models.base import SENTENCE_VECTORS, Counts
-from undersong.models.mixture import Mixture, clusters
+from undersong.models.mixture import Mixture
 from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
 from undersong.nets.starts import far_apart
 from undersong.nets.table import Table, counted
+from undersong.settings import need
 
 
 class GaussianMixture(Configurable, nn.Module, Mixture):
@@ -48,7 +49,8 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
         smoothing: float = 0.01,
     ):
         super().__init__()
-        self.vocab, self.latent = vocab, clusters(latent)
+        need(1, latent=latent)
+        self.vocab, self.latent = vocab, latent
         self.vectors = vectors(vocab)
         self.event = f"{SENTENCE_VECTORS} {self.vectors.mark}"
         self.weights = Table(latent, smoothing=smoothing)

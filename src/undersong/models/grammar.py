@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.distributions.tree import Tree
-from undersong.errors import UserError
 from undersong.models.annotation import restricted
 from undersong.models.base import WORDS_AND_END, SummedOut
 from undersong.models.brackets import need_two_words, without_crossing
 from undersong.models.rules import Rules
+from undersong.settings import need
 
 
 class Grammar(Configurable, nn.Module, SummedOut):
@@ -34,8 +34,7 @@ class Grammar(Configurable, nn.Module, SummedOut):
 
     def __init__(self, vocab: int, nonterminals: int, preterminals: int):
         super().__init__()
-        if nonterminals < 1 or preterminals < 1:
-            raise UserError("A grammar needs at least one nonterminal and one preterminal.")
+        need(1, nonterminals=nonterminals, preterminals=preterminals)
         self.vocab, self.nonterminals, self.preterminals = vocab, nonterminals, preterminals
         self.latent = nonterminals + preterminals
 

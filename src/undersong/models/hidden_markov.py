@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from undersong.configurable import Configurable
 from undersong.data.batch import BOS, EOS, PAD, Batch
 from undersong.distributions.chain import Chain
-from undersong.errors import UserError
 from undersong.models.annotation import never_empty, restricted
 from undersong.models.base import WORDS, WORDS_AND_END, SummedOut
 from undersong.models.walk import Walk, walk
+from undersong.settings import need
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class HiddenMarkov(Configurable, nn.Module, SummedOut):
 
     def __init__(self, vocab: int, states: int, ends: bool):
         super().__init__()
-        if states < 1:
-            raise UserError(f"--model.states {states}: give 1 or more.")
+        need(1, states=states)
         self.vocab, self.latent, self.ends = vocab, states, ends
         self.event = WORDS_AND_END if ends else WORDS
 

@@ -60,14 +60,3 @@ def agreeing(scores: Tensor, x: Batch) -> Tensor:
     label = x.labels[:, None]
     other = torch.arange(scores.shape[1], device=scores.device) != label  # [B, K]
     return scores.masked_fill(other & (label >= 0), -torch.inf)
-
-
-def clusters(latent: int) -> int:
-    """K, if it is one.
-
-    Raises:
-        UserError: it is less than 1.
-    """
-    if latent < 1:
-        raise UserError(f"--model.latent {latent}: a mixture has 1 cluster or more.")
-    return latent

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
-from undersong.models.mixture import Mixture, clusters
+from undersong.models.mixture import Mixture
 from undersong.nets import Decoder, RecurrentDecoder
 from undersong.nets.context import Context, FirstWords
 from undersong.nets.experts import Experts
+from undersong.settings import need
 
 
 class MixtureOfExperts(Configurable, nn.Module, Mixture):
@@ -48,7 +49,8 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         separate: bool = False,
     ):
         super().__init__()
-        self.vocab, self.latent = vocab, clusters(latent)
+        need(1, latent=latent)
+        self.vocab, self.latent = vocab, latent
         self.context = context(vocab)
         self.event, self.reads = self.context.event, self.context.reads
         self.gate = nn.Linear(self.context.width, latent)

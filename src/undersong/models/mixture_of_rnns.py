@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
-from undersong.models.mixture import Mixture, clusters
+from undersong.models.mixture import Mixture
 from undersong.nets import Decoder, RecurrentDecoder
 from undersong.nets.experts import Experts
+from undersong.settings import need
 
 
 class MixtureOfRNNs(Configurable, nn.Module, Mixture):
@@ -42,7 +43,8 @@ class MixtureOfRNNs(Configurable, nn.Module, Mixture):
         separate: bool = False,
     ):
         super().__init__()
-        self.vocab, self.latent = vocab, clusters(latent)
+        need(1, latent=latent)
+        self.vocab, self.latent = vocab, latent
         self.weights = nn.Parameter(torch.zeros(latent))
         self.experts = Experts(vocab, latent, 0, code, decoder, separate)
 

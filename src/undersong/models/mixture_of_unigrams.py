@@ -15,9 +15,10 @@ from undersong.configurable import Configurable
 from undersong.data.batch import PAD, Batch
 from undersong.models.base import BAG
 from undersong.models.lots import speakable
-from undersong.models.mixture import Mixture, clusters
+from undersong.models.mixture import Mixture
 from undersong.models.tabular import Tabular
 from undersong.nets.table import Table, WordTable
+from undersong.settings import need
 
 
 class MixtureOfUnigrams(Configurable, Tabular, Mixture):
@@ -38,7 +39,8 @@ class MixtureOfUnigrams(Configurable, Tabular, Mixture):
 
     def __init__(self, vocab: int, latent: int = 10, smoothing: float = 0.1):
         super().__init__()
-        self.vocab, self.latent = vocab, clusters(latent)
+        need(1, latent=latent)
+        self.vocab, self.latent = vocab, latent
         self.weights = Table(latent, smoothing=smoothing)
         self.words = WordTable(vocab, latent, smoothing=smoothing)
         with torch.no_grad():  # nearly alike at the start: far apart, clusters would be chosen by chance

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from undersong.configurable import Configurable
 from undersong.data.batch import PAD, Batch
 from undersong.distributions.semi_markov import SemiMarkov
-from undersong.errors import UserError
 from undersong.models.annotation import contradicted, never_empty
 from undersong.models.base import WORDS_AND_END, SummedOut
 from undersong.models.walk import walk
 from undersong.nets.segments import RecurrentSegments, Segments
 from undersong.nets.table import Table
+from undersong.settings import need
 
 
 class SemiMarkovHMM(Configurable, nn.Module, SummedOut):
@@ -46,8 +46,7 @@ class SemiMarkovHMM(Configurable, nn.Module, SummedOut):
         segments: Callable[[int, int], Segments] = RecurrentSegments,
     ):
         super().__init__()
-        if states < 1 or longest < 1:
-            raise UserError(f"--model.states {states} --model.longest {longest}: give 1 or more of both.")
+        need(1, states=states, longest=longest)
         self.vocab, self.latent, self.longest = vocab, states, longest
         self.initial = Table(states)
         self.transition = Table(states, states + 1)

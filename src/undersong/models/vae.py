@@ -12,6 +12,7 @@ from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.families import Prior, StandardPrior
 from undersong.nets import Decoder, RecurrentDecoder
+from undersong.settings import need
 
 
 class VAE(Configurable, nn.Module):
@@ -36,6 +37,7 @@ class VAE(Configurable, nn.Module):
         prior: Callable[[int], Prior] = StandardPrior,
     ):
         super().__init__()
+        need(1, latent=latent)
         self.vocab, self.latent = vocab, latent
         self.decoder = decoder(vocab, latent)
         self.p_z = prior(latent)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from undersong.data.batch import PAD, Batch
 from undersong.nets.base import Decoder, Encoder, State
-from undersong.nets.encoder import check_sizes
+from undersong.settings import need
 
 
 class BagOfWords(Decoder):
@@ -60,7 +60,7 @@ class BagEncoder(Encoder):
 
     def __init__(self, vocab: int, embedding: int = 200, hidden: int = 200):
         super().__init__()
-        check_sizes(embedding=embedding, hidden=hidden)
+        need(1, embedding=embedding, hidden=hidden)
         self.width = hidden
         self.embed = nn.EmbeddingBag(vocab, embedding, mode="mean", padding_idx=PAD)
         self.layer = nn.Linear(embedding, hidden)

@@ -17,6 +17,7 @@ from undersong.data.batch import PAD, Batch
 from undersong.errors import UserError
 from undersong.nets.base import Encoder
 from undersong.nets.encoder import RecurrentEncoder
+from undersong.settings import need
 
 
 class Context(Configurable, nn.Module, ABC):
@@ -60,8 +61,7 @@ class FirstWords(Context):
 
     def __init__(self, vocab: int, words: int = 3, encoder: Callable[[int], Encoder] = RecurrentEncoder):
         super().__init__()
-        if words < 1:
-            raise UserError(f"FirstWords with {words} words is no context: give 1 or more, or use MixtureOfRNNs.")
+        need(1, words=words)
         self.words = words
         self.encoder = encoder(vocab)
         self.width = self.encoder.width

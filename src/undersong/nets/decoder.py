@@ -13,10 +13,11 @@ from undersong.data.batch import Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
 from undersong.nets.base import Decoder, State
-from undersong.nets.encoder import check_shares, check_sizes, read_words, word_vectors
+from undersong.nets.encoder import read_words, word_vectors
 from undersong.nets.quick import QuickDecoder
 from undersong.nets.recurrent import LSTM, Recurrent
 from undersong.nets.vocabulary import Vocabulary
+from undersong.settings import need, need_share
 
 
 class RecurrentDecoder(Decoder):
@@ -59,8 +60,8 @@ class RecurrentDecoder(Decoder):
         layer: Callable[[int, int, int], Recurrent] = LSTM,
     ):
         super().__init__()
-        check_sizes(embedding=embedding, hidden=hidden)
-        check_shares(word_dropout=word_dropout, dropout=dropout, output_dropout=output_dropout)
+        need(1, embedding=embedding, hidden=hidden)
+        need_share(word_dropout=word_dropout, dropout=dropout, output_dropout=output_dropout)
         if latent and not (z_to_inputs or z_to_state):
             raise UserError("The decoder would never read z: set z_to_inputs or z_to_state (or both) to true.")
         self.word_dropout = word_dropout

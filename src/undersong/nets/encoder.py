@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from undersong.data.batch import Batch
-from undersong.errors import UserError
 from undersong.nets.base import Encoder
 from undersong.nets.recurrent import LSTM, Recurrent
+from undersong.settings import need, need_share
 
 
 class RecurrentEncoder(Encoder):
@@ -40,8 +40,8 @@ class RecurrentEncoder(Encoder):
         layer: Callable[[int, int], Recurrent] = LSTM,
     ):
         super().__init__()
-        check_sizes(embedding=embedding, hidden=hidden)
-        check_shares(dropout=dropout)
+        need(1, embedding=embedding, hidden=hidden)
+        need_share(dropout=dropout)
         self.width = hidden
         self.embed = word_vectors(vocab, embedding)
         self.dropout = nn.Dropout(dropout)
@@ -53,32 +53,6 @@ class RecurrentEncoder(Encoder):
         outputs, _ = self.layer(vectors, where=where)  # [B, T, H]
         last = (x.lengths - 1).clamp(min=0)
         return outputs[torch.arange(len(x), device=outputs.device), last]
-
-
-def check_sizes(**sizes: int) -> None:
-    """Refuse what is no size.
-
-    Raises:
-        UserError: where one is under 1.
-
-    >>> check_sizes(embedding=1, hidden=512)
-    """
-    for name, size in sizes.items():
-        if size < 1:
-            raise UserError(f"{name} is {size}, which is no size: give a whole number from 1 up.")
-
-
-def check_shares(**shares: float) -> None:
-    """Refuse what is no share of a whole.
-
-    Raises:
-        UserError: where one lies outside 0 to 1.
-
-    >>> check_shares(dropout=0.5, word_dropout=1.0)
-    """
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise UserError(f"{name} is {share:g}, which is no share: give a number from 0 to 1.")
 
 
 def word_vectors(vocab: int, size: int) -> nn.Embedding:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 from undersong.configurable import Configurable
 from undersong.errors import UserError
+from undersong.settings import need
 
 
 class Schedule(Configurable, ABC):
@@ -87,8 +88,7 @@ class Cyclical(Schedule):
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int = 10000, cycles: int = 4, rise: float = 0.5):
-        if not cycles >= 1:
-            raise UserError(f"Cyclical's cycles {cycles}: give a whole number from 1 up.")
+        need(1, cycles=cycles)
         if not 0 < rise <= 1:
             raise UserError(f"Cyclical's rise {rise}: give a share of the cycle above 0 and at most 1.")
         self.start, self.stop, self.steps, self.cycles, self.rise = start, stop, steps, cycles, rise

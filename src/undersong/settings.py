@@ -1,13 +1,13 @@
-"""Settings of measures that cannot be meant are refused when a measure is made, before any work.
+"""Settings that cannot be meant are refused where they are given, before any work.
 
-Knows nothing of any one measure.
+Knows nothing of what they set.
 """
 
 from undersong.errors import UserError
 
 
-def need(least: int, **settings: int | None) -> None:
-    """Every setting is at least ``least``; None, which stands for all, passes.
+def need(least: float, **settings: float | None) -> None:
+    """Every setting is at least ``least``; None, which leaves it open, passes.
 
     >>> need(1, sentences=None, epochs=3)
     >>> need(1, epochs=0)
@@ -15,10 +15,10 @@ def need(least: int, **settings: int | None) -> None:
     undersong.errors.UserError: epochs is 0: it must be at least 1.
 
     Raises:
-        UserError: one is less.
+        UserError: one is less, or no number.
     """
     for name, value in settings.items():
-        if value is not None and value < least:
+        if value is not None and not value >= least:
             raise UserError(f"{name} is {value}: it must be at least {least}.")
 
 
