@@ -1,6 +1,7 @@
 """Tests that find planted differences, and find nothing at the stated rate where there is nothing."""
 
 from functools import partial
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from undersong.measures.significance import (
     paired_bootstrap,
     proportions,
     spread,
+    stratified,
     student,
     welch,
 )
@@ -125,3 +127,54 @@ def test_two_proportions_call_chance_real_as_often_as_they_say():
     shares = random.binomial(500, 0.3, size=(2, 4000)) / 500
     wrong = np.mean([proportions(a, b, 500).real() for a, b in shares.T])
     assert abs(wrong - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_pairs_together_are_tested_as_by_all_ways_of_dealing():
+    random = np.random.default_rng(2)
+    pairs = [(random.standard_normal(3) + 0.8, random.standard_normal(2)), (random.standard_normal(2), [0.3, -0.1])]
+
+    def parts(first: np.ndarray, second: np.ndarray) -> list[float]:
+        both = np.concatenate([first, second])
+        ways = combinations(range(len(both)), len(first))
+        means = [(both[[*way]].mean(), np.delete(both, [*way]).mean()) for way in ways]
+        return [(a - b) / both.std(ddof=1) / 2 for a, b in means]
+
+    dealt = np.array([sum(way) for way in product(*(parts(np.array(a), np.array(b)) for a, b in pairs))])
+    assert len(dealt) == 10 * 6
+    found = stratified(pairs, draws=50_000)
+    assert found is not None
+    assert found.difference == pytest.approx(dealt[0])  # the first way is the one observed
+    exact = np.mean(np.abs(dealt) >= abs(dealt[0]) - 1e-9)
+    assert abs(found.p - exact) < 4 * np.sqrt(exact * (1 - exact) / 50_000) + 1 / 50_000
+    assert found.test == "stratified permutation test over 2 pairs and 9 runs"
+
+
+def test_pairs_together_are_wrong_as_often_as_they_say():
+    random = np.random.default_rng(3)
+    scales = 10.0 ** np.arange(-2, 3)  # pairs of other units, as rates and shares are
+    p = []
+    for _ in range(1000):
+        found = stratified([tuple(scale * random.standard_normal((2, 3)) + 7 * scale) for scale in scales], draws=400)
+        assert found is not None
+        p.append(found.p)
+    for level in (0.05, 0.2):
+        assert abs(np.mean(np.array(p) < level) - level) < 4 * np.sqrt(level * (1 - level) / 1000)
+
+
+def test_pairs_together_find_what_no_pair_shows_alone():
+    pairs = [([3.0, 4.0, 5.0], [1.0, 2.0, 3.5])] * 4
+    assert not welch(*pairs[0]).real()
+    found, other = stratified(pairs), stratified([(b, a) for a, b in pairs])
+    assert found is not None
+    assert other is not None
+    assert found.real()
+    assert (found.difference, found.p) == pytest.approx((-other.difference, other.p), abs=0.01)
+    mixed = stratified([*pairs[:2], *((b, a) for a, b in pairs[2:])])
+    assert mixed is not None
+    assert not mixed.real()
+
+
+def test_pairs_that_are_all_alike_say_nothing():
+    same = ([8.0, 8.0, 8.0], [8.0, 8.0, 8.0])
+    assert stratified([same]) is None
+    assert stratified([same, ([1.0, 2.0], [3.0, 4.0])]) == stratified([([1.0, 2.0], [3.0, 4.0])])

@@ -3,11 +3,12 @@
 - ``paired_bootstrap``: two models on the same sentences; sentences are resampled (Koehn 2004).
 - ``proportions``: two shares of right answers, where only the shares are known.
 - ``compare_seeds``: two methods, one of them trained from several seeds, or both; Student's or Welch's t-test.
+- ``stratified``: several pairs of methods, of few seeds each, all at once.
 
 Knows nothing of models: a score is a number a sentence or a number a seed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,6 +197,41 @@ def compare_seeds(first: ArrayLike, second: ArrayLike) -> Comparison | None:
     if counts[0] == 0 or counts[1] == 1:
         return None
     return student(first, second) if counts[0] == 1 else welch(first, second)
+
+
+def stratified(pairs: Sequence[tuple[ArrayLike, ArrayLike]], draws: int = 20_000, seed: int = 0) -> Comparison | None:
+    """Several pairs of methods at once: is the first of each the greater, over all pairs together?
+
+        T = 1/K sum_k (mean a_k - mean b_k) / s_k,    p = (#{|T*| >= |T|} + 1) / (draws + 1)
+
+    s_k is the standard deviation of the k-th pair's values taken together, and T* is T where these are dealt out anew
+    within every pair: a stratified permutation test. Pairs whose values are all equal say nothing and are left out;
+    None where no other is left. The difference is T, in standard deviations.
+
+    Args:
+        pairs: a value a seed of the first and of the second method, K times.
+        draws: how often values are dealt out anew.
+        seed: of the dealing.
+
+    >>> ahead = stratified([([3.0, 4.0, 5.0], [1.0, 2.0, 3.5])] * 3)
+    >>> ahead.real(), welch([3.0, 4.0, 5.0], [1.0, 2.0, 3.5]).real()
+    (True, False)
+    """
+    sides = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
+    sides = [(a, b) for a, b in sides if np.ptp(np.concatenate([a, b])) > 0]
+    if not sides:
+        return None
+    random = np.random.Generator(np.random.Philox(key=seed))
+    observed, dealt = 0.0, np.zeros(draws)
+    for a, b in sides:
+        both = np.concatenate([a, b])
+        scale = len(sides) * both.std(ddof=1)
+        observed += (a.mean() - b.mean()) / scale
+        anew = random.permuted(np.tile(both, (draws, 1)), axis=1)
+        dealt += (anew[:, : len(a)].mean(1) - anew[:, len(a) :].mean(1)) / scale
+    p = ((np.abs(dealt) >= abs(observed) - 1e-9).sum() + 1) / (draws + 1)
+    name = f"stratified permutation test over {len(sides)} pairs and {sum(len(a) + len(b) for a, b in sides)} runs"
+    return Comparison(float(observed), None, None, float(p), name)
 
 
 def _rows(scores: ArrayLike) -> NDArray[np.float64]:

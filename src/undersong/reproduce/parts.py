@@ -15,7 +15,7 @@ from undersong.reproduce.claims import Finding, Part, Verdict, together
 from undersong.reproduce.measured import Measured, OtherCorpus
 
 
-def _refusing(part: Part) -> Part:
+def refusing(part: Part) -> Part:
     """A comparison of two corpora is refused, and the refusal said."""
 
     def asked(measured: Measured) -> Finding:
@@ -30,12 +30,12 @@ def _refusing(part: Part) -> Part:
 def more(first: str, second: str, key: str, digits: int = 2) -> Part:
     """The first row's figure is the greater."""
 
-    @_refusing
+    @refusing
     def part(measured: Measured) -> Finding:
         if not (measured.values(first, key) and measured.values(second, key)):
-            return _missing(measured, f"{key} of {first} and {second}", first, second)
+            return missing(measured, f"{key} of {first} and {second}", first, second)
         numbers = f"{key}: {_both(measured, first, second, key, digits)}"
-        return _tested(numbers, measured.compare(first, second, key))
+        return tested(numbers, measured.compare(first, second, key))
 
     return part
 
@@ -51,11 +51,11 @@ def alike(first: str, second: str, key: str, share: float, digits: int = 2) -> P
     That a difference is not significant would not show it. With no test, the means decide.
     """
 
-    @_refusing
+    @refusing
     def part(measured: Measured) -> Finding:
         values = measured.values(first, key), measured.values(second, key)
         if not all(values):
-            return _missing(measured, f"{key} of {first} and {second}", first, second)
+            return missing(measured, f"{key} of {first} and {second}", first, second)
         bound = share * max(abs(spread(side)[0]) for side in values)
         numbers = f"{key}: {_both(measured, first, second, key, digits)}; alike means within ±{bound:.{digits}f}"
         comparison = measured.compare(first, second, key)
@@ -79,7 +79,7 @@ def within(row: str, key: str, low: float, high: float, digits: int = 2) -> Part
     def part(measured: Measured) -> Finding:
         values = measured.values(row, key)
         if not values:
-            return _missing(measured, f"{key} of {row}", row)
+            return missing(measured, f"{key} of {row}", row)
         inside = all(low <= value <= high for value in values)
         said = f"{key}: {row} {measured.said(row, key, digits)}; every seed within [{low:g}, {high:g}]: {_yes(inside)}"
         return Finding(said, _threshold(inside))
@@ -94,7 +94,7 @@ def carries(row: str, least: float) -> Part:
         key = "mutual_information"
         values = measured.together(row, key, f"{key}_cap")
         if not values:
-            return _missing(measured, f"{key} of {row}", row)
+            return missing(measured, f"{key} of {row}", row)
         caps = [cap for _, cap in values]
         aims = [min(least, 0.95 * cap) for cap in caps]
         enough = all(value >= aim for (value, _), aim in zip(values, aims, strict=True))
@@ -113,12 +113,12 @@ def below(row: str, key: str, other: str, digits: int = 2) -> Part:
     def part(measured: Measured) -> Finding:
         pairs = measured.together(row, key, other)
         if not pairs:
-            return _missing(measured, f"{key} of {row}", row)
+            return missing(measured, f"{key} of {row}", row)
         numbers = f"{row}: {_one(measured, row, key, digits)}, {_one(measured, row, other, digits)}"
         comparison = compare_seeds([b - a for a, b in pairs], np.zeros(len(pairs)))  # Welch's against zeros is paired t
         if comparison is None:
             return Finding(f"{numbers}; one seed, no test", _threshold(all(a < b for a, b in pairs)))
-        return _tested(numbers, replace(comparison, test=f"paired t-test over {len(pairs)} seeds"))
+        return tested(numbers, replace(comparison, test=f"paired t-test over {len(pairs)} seeds"))
 
     return part
 
@@ -126,15 +126,15 @@ def below(row: str, key: str, other: str, digits: int = 2) -> Part:
 def larger_gap(first: str, second: str, few: str, many: str) -> Part:
     """The first row leads the second by more in one figure than in another (tested over seeds, where there are any)."""
 
-    @_refusing
+    @refusing
     def part(measured: Measured) -> Finding:
         sides = [measured.together(row, few, many) for row in (first, second)]
         if not all(sides):
-            return _missing(measured, f"{few} of {first} and {second}", first, second)
+            return missing(measured, f"{few} of {first} and {second}", first, second)
         gaps = np.mean(sides[0], 0) - np.mean(sides[1], 0)  # in few and in many
         numbers = f"{first} leads {second} by {gaps[0]:.3f} in {few} and by {gaps[1]:.3f} in {many}"
         measured.need_one_corpus(first, second)
-        return _tested(numbers, compare_seeds(*([a - b for a, b in side] for side in sides)))
+        return tested(numbers, compare_seeds(*([a - b for a, b in side] for side in sides)))
 
     return part
 
@@ -154,7 +154,7 @@ def _at_the_end(row: str, key: str, slack: float, rising: bool) -> Part:
         curves = [[p[key] for p in curve if p[key] is not None] for curve in measured.curves(row)]
         drops = [max(curve) - curve[-1] for curve in curves if curve]
         if not drops:
-            return _missing(measured, f"{key} of {row} over training", row)
+            return missing(measured, f"{key} of {row} over training", row)
         kept = all(drop <= slack for drop in drops)
         text = ", ".join(f"{drop:.2f}" for drop in drops)
         said = f"{key} of {row} at the end, below its highest: {text} (more than {slack:g} counts as falling; no test)"
@@ -169,7 +169,7 @@ def ordered(rows: Sequence[str], key: str, falling: bool = False, digits: int = 
     def part(measured: Measured) -> Finding:
         known = [row for row in rows if measured.values(row, key)]
         if len(known) < 2:
-            return _missing(measured, f"{key} from each to the next of {', '.join(rows)}", *rows)
+            return missing(measured, f"{key} from each to the next of {', '.join(rows)}", *rows)
         steps = [(less if falling else more)(b, a, key)(measured).verdict for a, b in pairwise(known)]
         text = ", ".join(f"{row} {spread(measured.values(row, key))[0]:.{digits}f}" for row in known)
         way, count = "falls" if falling else "rises", len(steps)
@@ -198,7 +198,7 @@ def _active(rows: Sequence[str], kind: str, right: Callable[[float, int], bool],
         key = "active_units"
         known = [row for row in rows if (units := measured.values(row, key)) and (collapsed or any(units))]
         if not known:
-            return _missing(measured, f"{key} of {', '.join(rows)}", *rows)
+            return missing(measured, f"{key} of {', '.join(rows)}", *rows)
         found = [_threshold(all(map(right, measured.values(row, key), measured.sizes(row)))) for row in known]
         text = ", ".join(f"{row} {measured.said(row, key, 0)} of {measured.sizes(row)[0]}" for row in known)
         return Finding(f"{key}: {text}; {kind} in {found.count('met')} of {len(found)} rows, no test", together(found))
@@ -229,13 +229,13 @@ def left_out(why: str) -> Part:
     return lambda measured: Finding(why, "not measured")
 
 
-def _missing(measured: Measured, what: str, *rows: str) -> Finding:
+def missing(measured: Measured, what: str, *rows: str) -> Finding:
     """What is not there: not measured yet, or of a row that is not planned at this scale at all."""
     planned = all(measured.plans(row) for row in rows)
     return Finding(f"{what}: not measured", "not measured" if planned else "not planned")
 
 
-def _tested(numbers: str, comparison: Comparison | None) -> Finding:
+def tested(numbers: str, comparison: Comparison | None) -> Finding:
     """What a test says of a difference that should be positive."""
     if comparison is None:
         return Finding(f"{numbers}; one seed, no test", "open")
