@@ -25,25 +25,8 @@ from undersong.reproduce.parts import (
     some_idle,
     within,
 )
-from undersong.reproduce.pooled import each, overall
 
-
-def measured(corpora: dict[str, str] | None = None, **rows: list[float]) -> Measured:
-    """Rows whose runs, one a value, measured ``score``; all of one corpus unless told."""
-    return Measured(
-        {
-            row: [
-                {
-                    "row": row,
-                    "seed": i,
-                    "corpus": {"hash": (corpora or {}).get(row, "same")},
-                    "figures": {"score": v, "twice": 2 * v},
-                }
-                for i, v in enumerate(values)
-            ]
-            for row, values in rows.items()
-        }
-    )
+from .figures import measured
 
 
 @pytest.mark.parametrize(
@@ -240,31 +223,6 @@ def test_what_no_figure_decides_says_so() -> None:
     assert shown("tests/a.py")(measured()).verdict == "shown"
     assert left_out("no nets")(measured()).verdict == "not measured"
     assert "no nets" in left_out("no nets")(measured()).said
-
-
-def test_pairs_are_tested_each_alone_and_all_together() -> None:
-    rows = {"a": [1.0, 2.0, 3.5], "b": [3.0, 4.0, 5.0], "c": [1.1, 2.0, 3.4], "d": [3.0, 4.1, 5.0]}
-    rows |= {"e": [0.0, 2.0, 1.0], "f": [2.0, 3.0, 3.0]}
-    pairs = [("a", "b"), ("c", "d"), ("e", "f")]
-    found = [part(measured(**rows)) for part in each(pairs, "score")]
-    assert [finding.verdict for finding in found] == ["open", "open", "open", "held"]
-    assert "score, 3 pairs together" in found[-1].said
-    assert "as claimed; * (p = " in found[-1].said
-    assert "stratified permutation test over 3 pairs and 18 runs" in found[-1].said
-    turned = [part(measured(**rows)) for part in each(pairs, "score", lower=True)]
-    assert turned[-1].verdict == "failed"
-    assert "the other way round" in turned[-1].said
-
-
-def test_pairs_together_leave_out_what_was_not_measured_and_never_mix_corpora() -> None:
-    rows = {"a": [1.0, 2.0, 3.0], "b": [3.0, 4.0, 5.0], "c": [1.0, 2.0, 3.0], "d": []}
-    assert overall([("a", "b"), ("c", "d")], "score")(measured(**rows)).verdict == "not measured"
-    same = {name: [8.0, 8.0, 8.0] for name in "abcd"}
-    assert overall([("a", "b"), ("c", "d")], "score")(measured(**same)).verdict == "open"
-    rows["d"] = [4.0, 5.0, 6.0]
-    found = overall([("a", "b"), ("c", "d")], "score")(measured({"d": "another"}, **rows))
-    assert found.verdict == "not measured"
-    assert "two corpora" in found.said
 
 
 def test_a_reader_is_told_of_one_missing_part_and_how_many_more_there_are() -> None:

@@ -26,7 +26,8 @@ def overall(pairs: Sequence[tuple[str, str]], key: str, lower: bool = False) -> 
         found = [tuple(measured.values(row, key) for row in pair) for pair in pairs]
         known = [(pair, values) for pair, values in zip(pairs, found, strict=True) if all(values)]
         if len(known) < 2:
-            return missing(measured, f"{key} of several pairs together", *(row for pair in pairs for row in pair))
+            rows = [row for pair in pairs for row in pair]
+            return missing(measured, f"{key} of {', '.join(rows)}", *rows)
         for pair, _ in known:
             measured.need_one_corpus(*pair)
         comparison = stratified([(a, b) if lower else (b, a) for _, (a, b) in known])
