@@ -179,5 +179,5 @@ def test_an_empty_sentence_is_impossible_and_never_nan(net):
     found[0].backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
     assert torch.allclose(found[0], model.log_marginal(Batch.of([[5, 6]]))[0])
-    with pytest.raises(UserError, match="1 or more"):
+    with pytest.raises(UserError, match="longest is 0: it must be at least 1"):
         SemiMarkovHMM(8, longest=0)
