@@ -1,5 +1,7 @@
 """What pairs of rows show together counts beside what each shows alone."""
 
+import pytest
+
 from undersong.reproduce.pooled import each, overall
 
 from .figures import measured
@@ -11,7 +13,7 @@ def test_pairs_are_tested_each_alone_and_all_together() -> None:
     pairs = [("a", "b"), ("c", "d"), ("e", "f")]
     found = [part(measured(**rows)) for part in each(pairs, "score")]
     assert [finding.verdict for finding in found] == ["open", "open", "open", "held"]
-    assert "score, 3 pairs together" in found[-1].said
+    assert "score, all pairs together" in found[-1].said
     assert "as claimed; * (p = " in found[-1].said
     assert "stratified permutation test over 3 pairs and 18 runs" in found[-1].said
     turned = [part(measured(**rows)) for part in each(pairs, "score", lower=True)]
@@ -28,3 +30,8 @@ def test_pairs_together_leave_out_what_was_not_measured_and_never_mix_corpora() 
     found = overall([("a", "b"), ("c", "d")], "score")(measured({"d": "another"}, **rows))
     assert found.verdict == "not measured"
     assert "two corpora" in found.said
+
+
+def test_a_row_in_two_pairs_would_count_twice_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="no row stands in two"):
+        overall([("a", "b"), ("c", "b")], "score")
