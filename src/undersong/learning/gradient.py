@@ -60,12 +60,12 @@ class Gradient(Learner):
 
     def descend(self, loss: Tensor, step: int) -> Tensor:
         """One step down any scalar's gradient, for learners that make a loss of their own: the gradient's norm."""
-        self.adam.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip or float("inf"))
         for group in self.adam.param_groups:
             group["lr"] = at(self.lr, step)
         self.adam.step()
+        self.adam.zero_grad(set_to_none=True)  # now, so that the next pass makes its gradients in the same memory
         return norm
 
     def state(self) -> dict[str, Tensor]:

@@ -84,7 +84,8 @@ class RecurrentDecoder(Decoder):
         outputs, _ = self.layer(vectors, self._first_state(flat), self._constant(flat), where)
         mask = x.mask.expand(samples, -1, -1).flatten(0, 1)  # [S * B, T + 1]
         targets = x.targets.expand(samples, -1, -1).flatten(0, 1)
-        hidden = self.narrow(self.output_dropout(outputs[mask]))  # [N, H]: padding ends here
+        real = mask.flatten().nonzero().squeeze(1)  # by number: a mask's own gradient is put back place by place
+        hidden = self.narrow(self.output_dropout(outputs.flatten(0, 1).index_select(0, real)))  # [N, H], no padding
         each = self.vocabulary.log_prob(hidden, targets[mask], weighted=samples > 1)
         padded = each.new_zeros(mask.shape).masked_scatter(mask, each)
         return padded.sum(-1).view(samples, sentences)

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from undersong.distributions.first_order import first_order
 from undersong.nets.precision import ONCE, Precision
-from undersong.nets.products import Matrix
+from undersong.nets.products import Matrix, OuterSum
 
-_CHUNK = 12_000_000  # bytes of a chunk of logits, which a last-level cache holds
+_CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
 
 
 def log_prob(
@@ -89,12 +89,9 @@ class _Pass:
         """
         lse = self.hidden.new_empty(len(self.targets))
         in_hidden = torch.empty_like(self.hidden) if of_hidden else None
-        in_weight = in_bias = part = None
+        in_weight = in_bias = None
         if upstream is not None:
-            in_bias = torch.zeros_like(self.bias)
-            part = torch.empty_like(self.weight, dtype=self.dtype) if self.dtype != in_bias.dtype else None
-            overwritten = part is None and len(self.targets) > 0
-            in_weight = torch.empty_like(self.weight) if overwritten else torch.zeros_like(self.weight)
+            in_weight, in_bias = OuterSum(self.weight), torch.zeros_like(self.bias)
         back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
         for rows, logits in self.chunks():
             _softmax(logits, out=lse[rows])
@@ -103,14 +100,10 @@ class _Pass:
                 in_hidden[rows] = back(p).neg_()
             if upstream is not None and in_weight is not None and in_bias is not None:
                 factor = -upstream[rows]
-                shares = (self.hidden[rows] * factor[:, None]).to(self.dtype)
-                if part is None:
-                    torch.addmm(in_weight, p.t(), shares, beta=int(rows.start > 0), out=in_weight)
-                else:  # a product in bf16 is rounded once a chunk; their sum is fp32
-                    in_weight += torch.mm(p.t(), shares, out=part)
+                in_weight.add(p, (self.hidden[rows] * factor[:, None]).to(self.dtype))
                 in_bias += torch.mm(factor[None].to(self.dtype), p)[0]
             del logits, p  # before the next chunk is made
-        return lse, in_hidden, in_weight, in_bias
+        return lse, in_hidden, None if in_weight is None else in_weight.total(), in_bias
 
 
 def _softmax(logits: Tensor, out: Tensor) -> None:

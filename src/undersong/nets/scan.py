@@ -16,7 +16,7 @@ from torch import Tensor
 from undersong.distributions.first_order import first_order
 from undersong.nets.cells import Cell, State
 from undersong.nets.precision import ONCE
-from undersong.nets.products import Matrix
+from undersong.nets.products import Matrix, OuterSum
 
 _embedding_backward = torch.ops.aten.embedding_dense_backward
 
@@ -127,29 +127,29 @@ class _Scan(torch.autograd.Function):
         steps, rows, width = d_outputs.shape
         recur = Matrix(weight_hidden.t(), dtype, rows, steps)
         blocks = (rows, cell.gates, width)
-        d_read = torch.empty(steps, *blocks, dtype=dtype, device=hidden.device)
-        d_fed = d_read if cell.alike else torch.empty_like(d_read)
-        scratch = [hidden.new_empty(blocks) for _ in range(1 if cell.alike else 2)]
+        d_read = hidden.new_empty(steps, *blocks)
+        alone = dtype == kept  # the products read d_fed as it is
+        short = d_read if alone and cell.alike else torch.empty_like(d_read, dtype=dtype)
         d: list[Tensor] = [torch.zeros_like(hidden[0]), *(each.clone() for each in d_rest)]
+        d_bias_hidden = hidden.new_zeros(width) if ctx.biased else None
         for t in reversed(range(steps)):
-            d[0] = d[0] + d_outputs[t]
-            now = [d_read[t], d_fed[t]] if dtype == kept else [scratch[0], scratch[-1]]
-            direct, *others = cell.backward(tuple(d), trace[t * ctx.a_step : (t + 1) * ctx.a_step], *now)
-            if dtype != kept:
-                d_read[t] = now[0]
-                if not cell.alike:
-                    d_fed[t] = now[1]
-            fed = recur(d_fed[t].flatten(1)).to(kept) if t or ctx.started else torch.zeros_like(d[0])
+            d[0] += d_outputs[t]
+            d_fed = d_read[t] if cell.alike else short[t] if alone else hidden.new_empty(blocks)
+            direct, *others = cell.backward(tuple(d), trace[t * ctx.a_step : (t + 1) * ctx.a_step], d_read[t], d_fed)
+            if not alone:
+                short[t] = d_fed
+            if d_bias_hidden is not None:
+                d_bias_hidden += d_fed[:, -1].sum(0)
+            fed = recur(short[t].flatten(1)).to(kept) if t or ctx.started else torch.zeros_like(d[0])
             d = [fed if direct is None else fed.add_(direct), *others]
         skip = 0 if ctx.started else 1  # the first hidden state is zero
         before = hidden[skip:steps].to(dtype).flatten(0, 1)
-        d_weight_hidden = torch.mm(d_fed[skip:].flatten(2).flatten(0, 1).t(), before).to(kept)
-        d_bias_hidden = d_fed[:, :, -1].sum((0, 1), dtype=kept) if ctx.biased else None
-        d_fixed = d_read.flatten(2).sum(0, dtype=kept) if ctx.fixed else None
+        d_weight_hidden = _outer(short[skip:].flatten(2).flatten(0, 1), before, weight_hidden)
+        d_fixed = d_read.flatten(2).sum(0) if ctx.fixed else None
         flat = d_read.view(steps, -1, where.shape[1], cell.gates * width)  # [T, S, B, G]
-        flat = (flat[:, 0] if rows == where.shape[1] else flat.sum(1)).flatten(0, 1).to(kept)
+        flat = (flat[:, 0] if rows == where.shape[1] else flat.sum(1)).flatten(0, 1)
         d_rows = _embedding_backward(flat, where.flatten(), len(inputs), -1, False).to(dtype)  # [U, G]
-        d_weight_input = torch.mm(d_rows.t(), inputs.to(dtype)).to(kept)
+        d_weight_input = _outer(d_rows, inputs.to(dtype), weight_input)
         d_inputs = None
         if ctx.needs_input_grad[2]:
             d_inputs = Matrix(weight_input.t(), dtype, len(inputs), uses=1)(d_rows).to(kept)
@@ -157,3 +157,11 @@ class _Scan(torch.autograd.Function):
         first = d if ctx.started else [None] * len(d)
         weights = (d_weight_input, d_weight_hidden, d_bias, d_bias_hidden)
         return None, None, d_inputs, None, d_fixed, *weights, *first
+
+
+def _outer(left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
+    """The gradient of a weight [A, B] from those of its product [N, A] and from what it was multiplied with [N, B]."""
+    outer = OuterSum(weight)
+    if len(left):
+        outer.add(left, right)
+    return outer.total()
