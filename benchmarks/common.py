@@ -10,13 +10,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from undersong.data.prepare import prepare
 from undersong.data.store import Corpus
+from undersong.nets.products import Matrix
 
 
 def in_turns(
@@ -47,14 +50,16 @@ def in_turns(
 
 
 def ceiling(dtype: torch.dtype, clock: Callable[[], float] = time.perf_counter, seconds: float = 0.5) -> float:
-    """The best rate at which this machine multiplies large matrices, FLOP/s, by whatever torch has."""
+    """The best rate at which this machine multiplies large matrices, FLOP/s, by BLAS or by oneDNN."""
     size = 1024
     left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
+    kernels: list[Callable[[Tensor], Tensor]] = [partial(torch.mm, mat2=right), Matrix(right, dtype, size, uses=100)]
     best, until = float("inf"), clock() + seconds
     while clock() < until:
-        started = clock()
-        torch.mm(left, right)
-        best = min(best, clock() - started)
+        for kernel in kernels:
+            started = clock()
+            kernel(left)
+            best = min(best, clock() - started)
     return 2 * size**3 / best
 
 

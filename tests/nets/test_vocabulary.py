@@ -143,7 +143,7 @@ def test_tied_weights_gather_both_gradients() -> None:
 
 
 def test_never_holds_all_logits() -> None:
-    rows, vocab, width = 4096, 4000, 8
+    rows, vocab, width = 8192, 4000, 8
     layer, hidden, targets = case(rows, vocab, width)
     with torch.profiler.profile(profile_memory=True) as record:
         layer.log_prob(hidden, targets).sum().backward()

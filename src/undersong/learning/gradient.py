@@ -61,7 +61,9 @@ class Gradient(Learner):
     def descend(self, loss: Tensor, step: int) -> Tensor:
         """One step down any scalar's gradient, for learners that make a loss of their own: the gradient's norm."""
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip or float("inf"))
+        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        if self.clip:  # fused Adam divides by it in its own pass over the gradients
+            self.adam.grad_scale = (norm / self.clip).clamp(min=1).float()  # type: ignore[attr-defined]
         for group in self.adam.param_groups:
             group["lr"] = at(self.lr, step)
         self.adam.step()

@@ -110,8 +110,10 @@ def _softmax(logits: Tensor, out: Tensor) -> None:
     """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache; ``out``: logsumexp."""
     top = logits.amax(-1)
     p = torch.softmax(logits, -1, out=logits)
-    # The largest probability is 1 / sum exp(logits - top), and never underflows.
-    torch.sub(top.to(out.dtype), p.amax(-1).to(out.dtype).log(), out=out)
+    # The largest probability is 1 / sum exp(logits - top), and never underflows. Numbers from 0 on are in the order of
+    # their bits, and whole numbers are compared faster.
+    largest = p.view(torch.int16).amax(-1).view(p.dtype) if p.dtype == torch.bfloat16 else p.amax(-1)
+    torch.sub(top.to(out.dtype), largest.to(out.dtype).log(), out=out)
 
 
 class _LogProb(torch.autograd.Function):
