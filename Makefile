@@ -25,7 +25,7 @@ BENCH_hmm_em = --scaling
 # pyproject.toml makes pytest terse for people; here its closing line is written out for machines.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --verbosity=0 -n $(WORKERS) --dist worksteal --durations=10
 
-.PHONY: setup demo test test-all lint format bench clean distclean
+.PHONY: setup kernels demo test test-all lint format bench clean distclean
 
 setup:
 	@PYTHON='$(PYTHON)' TORCH_INDEX='$(TORCH_INDEX)' sh tools/setup.sh
@@ -40,10 +40,16 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: lint
+# The compiler of the CUDA kernels, whose interpreter the tests run on a CPU; torch's CUDA builds bring it along.
+kernels: setup
+	@[ "$$(uname -s)" != Linux ] || $(BIN)/python -c 'import triton' 2>/dev/null || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt triton || \
+	echo 'make: no triton for this machine; the tests of the CUDA kernels are skipped'
+
+test: lint kernels
 	$(PYTEST) -m 'not slow' $(ARGS)
 
-test-all: lint
+test-all: lint kernels
 	$(PYTEST) $(ARGS)
 
 bench: setup

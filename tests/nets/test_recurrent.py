@@ -4,10 +4,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from undersong.nets import vendor
 from undersong.nets.precision import BF16, FP32, PLAIN, Precision, set_precision, using
 from undersong.nets.recurrent import GRU, LSTM, Recurrent
 
 B, T, I, H, C = 5, 6, 4, 8, 3  # noqa: E741
+
+
+@pytest.fixture(params=["scan", "vendor"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads whole sequences: our scan, or what torch runs here where cuDNN is to run."""
+    if request.param == "vendor":
+        monkeypatch.setattr(vendor, "faster", lambda device: True)
 
 
 def reordered(kind: type[Recurrent], rows: Tensor) -> Tensor:
@@ -46,6 +54,7 @@ def leaves(kind: type[Recurrent]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     return inputs, constant, tuple(state)
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 @pytest.mark.parametrize("precision", [FP32, PLAIN])
 @pytest.mark.parametrize("started", [False, True])
@@ -78,6 +87,7 @@ def test_equals_torch(kind: type[Recurrent], precision: Precision, started: bool
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("started", [False, True])
 def test_the_gradient_of_a_grus_own_bias_is_torchs(started: bool) -> None:
     """It stands inside the gate r, where no bias of the inputs reaches."""
@@ -91,6 +101,7 @@ def test_the_gradient_of_a_grus_own_bias_is_torchs(started: bool) -> None:
     torch.testing.assert_close(mine, wanted[2 * H :], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 def test_gradients_in_double_precision(kind: type[Recurrent]) -> None:
     layer = pair(kind)[0].double()
@@ -104,6 +115,7 @@ def test_gradients_in_double_precision(kind: type[Recurrent]) -> None:
     assert torch.autograd.gradcheck(run, roots)
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 @pytest.mark.parametrize("precision", [FP32, PLAIN])
 def test_samples_share_what_they_read(kind: type[Recurrent], precision: Precision) -> None:
@@ -122,6 +134,7 @@ def test_samples_share_what_they_read(kind: type[Recurrent], precision: Precisio
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 @pytest.mark.parametrize("precision", [FP32, BF16])
 def test_what_follows_a_position_never_changes_it(kind: type[Recurrent], precision: Precision) -> None:
@@ -131,6 +144,7 @@ def test_what_follows_a_position_never_changes_it(kind: type[Recurrent], precisi
     torch.testing.assert_close(layer(longer, None, constant)[0][:, :T], layer(inputs, None, constant)[0])
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 def test_steps_make_the_whole(kind: type[Recurrent]) -> None:
     layer, _ = pair(kind)
@@ -142,6 +156,7 @@ def test_steps_make_the_whole(kind: type[Recurrent]) -> None:
     torch.testing.assert_close(state, last, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("engine")
 def test_without_gradients_values_are_the_same() -> None:
     layer, _ = pair(LSTM)
     inputs, constant, _ = leaves(LSTM)
@@ -170,6 +185,7 @@ def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain
     assert float(inputs.grad.abs().sum()) > 0  # type: ignore[union-attr]
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 def test_bf16_stays_near(kind: type[Recurrent]) -> None:
     layer, _ = pair(kind)

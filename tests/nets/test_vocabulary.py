@@ -2,11 +2,20 @@
 
 import pytest
 import torch
+from tests.nets.interpreted import interpreted
 from torch import Tensor
 
 from undersong.nets import fused
 from undersong.nets.precision import BF16, FP32, PLAIN, using
 from undersong.nets.vocabulary import Vocabulary
+
+
+@pytest.fixture(params=["plain", "triton"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes probabilities of logits: torch's operations, or the kernel for CUDA in Triton's interpreter."""
+    if request.param == "triton":
+        interpreted()
+        monkeypatch.setattr(fused, "_has_kernel", lambda device: True)
 
 
 def case(rows: int, vocab: int = 97, width: int = 16, scale: float = 1.0) -> tuple[Vocabulary, Tensor, Tensor]:
@@ -22,6 +31,7 @@ def gradients(layer: Vocabulary, hidden: Tensor, targets: Tensor, upstream: Tens
     return [value.detach(), *torch.autograd.grad(value, [hidden, layer.weight, layer.bias], upstream)]
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("rows", [1, 7, 8, 9, 64])  # chunks of 8 rows: below, at and over their borders
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("even", [False, True])
@@ -36,6 +46,7 @@ def test_fused_equals_plain(rows: int, weighted: bool, even: bool, monkeypatch: 
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("scale", [1e4, 1e-6])
 def test_extreme_logits(scale: float) -> None:
     layer, hidden, targets = case(5, scale=scale)
@@ -48,6 +59,7 @@ def test_extreme_logits(scale: float) -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.usefixtures("kernel")
 def test_an_impossible_target_keeps_its_value() -> None:
     layer, _, _ = case(1)
     with torch.no_grad():
@@ -59,6 +71,7 @@ def test_an_impossible_target_keeps_its_value() -> None:
     assert torch.isfinite(torch.autograd.grad(value.sum(), hidden)[0]).all()
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_in_double_precision(weighted: bool) -> None:
     layer, hidden, targets = case(5, vocab=11, width=4)
@@ -70,6 +83,7 @@ def test_gradients_in_double_precision(weighted: bool) -> None:
     assert torch.autograd.gradcheck(score, (hidden.detach().double().requires_grad_(), layer.weight, layer.bias))
 
 
+@pytest.mark.usefixtures("kernel")
 def test_without_gradients_values_are_the_same() -> None:
     layer, hidden, targets = case(33)
     with torch.no_grad():
@@ -86,6 +100,7 @@ def test_only_what_needs_a_gradient_gets_one() -> None:
     torch.testing.assert_close(d_hidden, plain, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("kernel")
 def test_no_rows() -> None:
     layer, hidden, targets = case(0)
     value = layer.log_prob(hidden, targets)
@@ -116,6 +131,7 @@ def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain
     assert float(hidden.grad.abs().sum()) > 0  # type: ignore[union-attr]
 
 
+@pytest.mark.usefixtures("kernel")
 def test_bf16_stays_near() -> None:
     layer, hidden, targets = case(400, vocab=500, width=64)
     upstream = torch.full((400,), 1 / 400)

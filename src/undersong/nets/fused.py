@@ -9,10 +9,13 @@ equal (the mean of a batch) they too are made in the forward pass, with u = 1, a
 p is never corrected by the one-hot target: that part is a gather (d/dh) and a scatter (d/dW) of a few rows.
 
 In bf16 the products read bf16 and the chunk of logits is bf16; the target's own logit, lse and all sums are fp32.
+On CUDA products are cuBLAS's, and what lies between them is one kernel of ours (``nets.kernels``).
 Knows nothing of modules.
 """
 
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -23,6 +26,7 @@ from undersong.nets.precision import ONCE, Precision
 from undersong.nets.products import Matrix, OuterSum
 
 _CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
+_CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
 
 
 def log_prob(
@@ -53,7 +57,8 @@ class _Pass:
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
         self.hidden, self.weight, self.bias, self.targets, self.dtype = hidden, weight, bias, targets, dtype
-        most = max(1, _CHUNK // (weight.shape[0] * dtype.itemsize))
+        chunk = _CHUNK_CUDA if hidden.is_cuda else _CHUNK
+        most = max(1, chunk // (weight.shape[0] * dtype.itemsize))
         self.uses = -(-len(targets) // most)
         even = -(-len(targets) // max(1, self.uses))  # a short last chunk would cost nearly as much as a whole one
         self.rows = min(most, -(-even // 16) * 16)  # kernels come in blocks of 16 rows
@@ -70,7 +75,7 @@ class _Pass:
         """Log-probabilities alone: [N]."""
         lse = self.hidden.new_empty(len(self.targets))
         for rows, logits in self.chunks():
-            _softmax(logits.to(lse.dtype), out=lse[rows])
+            _softmax(logits, lse[rows], keep=False)
             del logits
         return self.target_logits() - lse
 
@@ -94,8 +99,7 @@ class _Pass:
             in_weight, in_bias = OuterSum(self.weight), torch.zeros_like(self.bias)
         back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
         for rows, logits in self.chunks():
-            _softmax(logits, out=lse[rows])
-            p = logits
+            p = _softmax(logits, lse[rows], keep=True)
             if in_hidden is not None and back is not None:
                 in_hidden[rows] = back(p).neg_()
             if upstream is not None and in_weight is not None and in_bias is not None:
@@ -106,14 +110,31 @@ class _Pass:
         return lse, in_hidden, None if in_weight is None else in_weight.total(), in_bias
 
 
-def _softmax(logits: Tensor, out: Tensor) -> None:
-    """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache; ``out``: logsumexp."""
+def _softmax(logits: Tensor, lse: Tensor, keep: bool) -> Tensor:
+    """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache, and fill ``lse`` [n].
+
+    Args:
+        keep: False where the probabilities are not wanted; fp32 arithmetic then makes lse of any logits.
+    """
+    if _has_kernel(logits.device.type):
+        from undersong.nets.kernels import softmax_
+
+        softmax_(logits, lse, keep)
+        return logits
+    logits = logits if keep else logits.to(lse.dtype)
     top = logits.amax(-1)
     p = torch.softmax(logits, -1, out=logits)
     # The largest probability is 1 / sum exp(logits - top), and never underflows. Numbers from 0 on are in the order of
     # their bits, and whole numbers are compared faster.
     largest = p.view(torch.int16).amax(-1).view(p.dtype) if p.dtype == torch.bfloat16 else p.amax(-1)
-    torch.sub(top.to(out.dtype), largest.to(out.dtype).log(), out=out)
+    torch.sub(top.to(lse.dtype), largest.to(lse.dtype).log(), out=lse)
+    return p
+
+
+@cache
+def _has_kernel(device: str) -> bool:
+    """Whether a device's type has a kernel of ours: torch's builds for CUDA bring Triton, its compiler, along."""
+    return device == "cuda" and find_spec("triton") is not None
 
 
 class _LogProb(torch.autograd.Function):

@@ -15,9 +15,11 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from undersong.nets import vendor
 from undersong.nets.cells import Cell, GRUCell, LSTMCell, State
 from undersong.nets.precision import FP32, Precision
 from undersong.nets.scan import scan
+from undersong.nets.vendor import Vendor
 
 
 class Recurrent(nn.Module, ABC):
@@ -32,6 +34,7 @@ class Recurrent(nn.Module, ABC):
     gates: int  # blocks of H rows in the weights
     num_states: int  # tensors in a state; the first is the hidden state h
     kernel: Cell | None = None  # the arithmetic of ``cell`` with its derivative written out, if there is one
+    vendor: Vendor | None = None  # the vendor's kernel for the whole layer, if there is one
     bias_hidden: nn.Parameter | None  # [H], added to the last block of U h, in cells that have it
 
     def __init__(self, input: int, width: int, constant: int = 0) -> None:
@@ -57,7 +60,7 @@ class Recurrent(nn.Module, ABC):
         constant: Tensor | None = None,
         where: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Read whole sequences, by the fused kernel unless the precision asks for plain operations.
+        """Read whole sequences, by fused kernels unless the precision asks for plain operations.
 
         Args:
             inputs: [B, T, I]; or, with ``where``, the rows [U, I] that are read, each multiplied once.
@@ -70,6 +73,8 @@ class Recurrent(nn.Module, ABC):
         """
         inputs, where = _rows(inputs, where)
         rows = state[0].shape[0] if state is not None else len(where) if constant is None else len(constant)
+        if self.precision.fused and self.vendor is not None and vendor.faster(inputs.device.type) and where.numel():
+            return self._by_vendor(inputs[where.t()], self.zeros(rows) if state is None else state, constant)
         fixed = self._fixed(constant)  # [S * B, G]
         if self.precision.fused and self.kernel is not None and where.numel():
             weights = (self.weight_input, self.weight_hidden, self.bias, self.bias_hidden)
@@ -90,6 +95,18 @@ class Recurrent(nn.Module, ABC):
         gates = self._product(inputs, self.weight_input) + self.bias
         fixed = self._fixed(constant)
         return self.cell(gates if fixed is None else gates + fixed, state)
+
+    def _by_vendor(self, read: Tensor, state: State, constant: Tensor | None) -> tuple[Tensor, State]:
+        """As ``forward``, from what is read at each step [T, B, I]: all products, the constant's too, are its own."""
+        assert self.vendor is not None
+        read = read.repeat(1, len(state[0]) // read.shape[1], 1)  # [T, S * B, I]
+        weight: Tensor = self.weight_input
+        if constant is not None and self.weight_constant is not None:
+            read = torch.cat([read, constant.expand(len(read), -1, -1)], 2)
+            weight = torch.cat([weight, self.weight_constant], 1)
+        exact = self.precision.name == "fp32"
+        hidden, last = self.vendor(read, state, weight, self.weight_hidden, self.bias, self.bias_hidden, exact)
+        return hidden.transpose(0, 1), last
 
     @abstractmethod
     def cell(self, read: Tensor, state: State) -> State:
@@ -115,7 +132,7 @@ class LSTM(Recurrent):
     ((2, 4, 7), (2, 7))
     """
 
-    gates, num_states, kernel = 4, 2, LSTMCell()
+    gates, num_states, kernel, vendor = 4, 2, LSTMCell(), Vendor(torch.lstm, (0, 1, 3, 2))
 
     def cell(self, read: Tensor, state: State) -> State:
         h, c = state
@@ -132,7 +149,7 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al. 2014), as in ``torch.nn.GRU``; its state is (h,)."""
 
-    gates, num_states, kernel = 3, 1, GRUCell()
+    gates, num_states, kernel, vendor = 3, 1, GRUCell(), Vendor(torch.gru, (0, 1, 2))
 
     def __init__(self, input: int, width: int, constant: int = 0) -> None:
         super().__init__(input, width, constant)
