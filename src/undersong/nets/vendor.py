@@ -63,7 +63,7 @@ class Vendor:
         second = torch.zeros_like(bias)
         if bias_hidden is not None:
             second = torch.cat([second[: -len(bias_hidden)], bias_hidden])
-        weights = [self._ordered(each) for each in (weight_input, weight_hidden, bias, second)]
+        weights = _side_by_side([self._ordered(each) for each in (weight_input, weight_hidden, bias, second)])
         given: Any = tuple(each[None] for each in state)
         learning = torch.is_grad_enabled()
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=not exact):
@@ -75,3 +75,9 @@ class Vendor:
     def _ordered(self, rows: Tensor) -> Tensor:
         blocks = rows.chunk(len(self.order))
         return torch.cat([blocks[k] for k in self.order])
+
+
+def _side_by_side(weights: list[Tensor]) -> list[Tensor]:
+    """The same numbers in one piece of memory, as cuDNN wants its weights to lie; it would copy them at every call."""
+    flat = torch.cat([each.flatten() for each in weights]).split([each.numel() for each in weights])
+    return [part.view_as(each) for part, each in zip(flat, weights, strict=True)]
