@@ -18,6 +18,7 @@ BENCHMARKS = train_sentence_vae importance_sampling beam_search scaling prepare 
 # What only some benchmarks measure when asked: held-out ELBO in both precisions, memory at ten times the lines,
 # the cost of a word in corpora of three sizes.
 BENCH_train_sentence_vae = --elbo --kept
+BENCH_importance_sampling = --kept
 BENCH_prepare = --large
 BENCH_hmm_em = --scaling
 

@@ -6,7 +6,8 @@ Same weights, sentences, samples, noise and threads; arms in turns; medians. ``r
 chooses on this machine, ``ratio_fp32`` for fp32; ``difference_nats`` is the mean absolute difference of a sentence's
 figure between that precision and the opponent, whose arithmetic is fp32. The model is trained a little beforehand, so
 that its logits are not flat. ``batch_nats_apart`` is the largest difference that our fp32 figure of a sentence makes
-when it is computed in a batch and alone. See ``opponents/one_sentence.py``.
+when it is computed in a batch and alone. With ``--kept``, ``ratio_kept`` and ``ratio_kept_fp32`` are those of a process
+whose allocator (glibc's) keeps what it was given. See ``opponents/one_sentence.py``.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.common import in_turns, machine, require, show, wordnet
 from benchmarks.opponents.one_sentence import OneSentence
-from benchmarks.sentence_vae import Sizes, Training, ask_sizes, copy_lstm, trained
+from benchmarks.sentence_vae import Sizes, Training, ask_sizes, copy_lstm, memory_kept, trained
 from undersong.data.store import Split
 from undersong.distributions import keyed_sample
 from undersong.evaluation.likelihood import likelihood
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=4, help="of each case")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=60, help="of training beforehand")
+    parser.add_argument("--kept", action="store_true", help="also measure where the allocator keeps freed memory")
     ask_sizes(parser)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
@@ -135,6 +137,10 @@ def main() -> None:
         "sentences": len(rows),
         **{f"tokens_per_second_{arm}": tokens / sum(times[arm]) for arm in times},
     }
+    if chosen.kept:
+        names = ("samples", "cases", "sentences", "rounds", "steps", "threads")
+        arguments = [word for name in names for word in (f"--{name}", str(getattr(chosen, name)))]
+        result |= memory_kept("importance_sampling", arguments, sizes)
     show(result, chosen.json)
 
 

@@ -11,7 +11,6 @@ given: the opponent's logits then cost no page faults. See ``opponents/sentence_
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.common import ceiling, forget_peak, in_turns, machine, require, resident, show, wordnet
 from benchmarks.opponents.sentence_vae import SentenceVAE, Trainer
-from benchmarks.sentence_vae import Sizes, ask_sizes, sentence_vae
+from benchmarks.sentence_vae import Sizes, ask_sizes, memory_kept, sentence_vae
 from undersong.data.batch import Batch
 from undersong.data.batching import Batches
 from undersong.data.store import Corpus
@@ -118,17 +117,6 @@ def speed(
         "padding": padded - 1,
         "loss_ratio": started,
     }
-
-
-def kept(sizes: Sizes, chosen: argparse.Namespace) -> dict[str, float]:
-    """The ratios where memory once freed stays with the process, which glibc must be told by its environment."""
-    command = [sys.executable, "-m", "benchmarks.train_sentence_vae", "--speed", "--json"]
-    command += ["--batches", str(chosen.batches), "--rounds", str(chosen.rounds), "--threads", str(chosen.threads)]
-    command += [*(["--cpu-time"] if chosen.cpu_time else []), "--sizes", *map(str, astuple(sizes))]
-    keep = {f"MALLOC_{name}_THRESHOLD_": str(2**32) for name in ("MMAP", "TRIM")}
-    output = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **keep}).stdout
-    found = json.loads(output.splitlines()[-1])
-    return {"ratio_kept": found["ratio"], "ratio_kept_fp32": found["ratio_fp32"]}
 
 
 def memory(corpus: Corpus, sizes: Sizes, arm: str) -> int:
@@ -228,7 +216,9 @@ def main() -> None:
     if not chosen.speed:
         result |= memories(sizes)
     if chosen.kept:
-        result |= kept(sizes, chosen)
+        arguments = ["--speed", "--batches", str(chosen.batches), "--rounds", str(chosen.rounds)]
+        arguments += ["--cpu-time"] if chosen.cpu_time else []
+        result |= memory_kept("train_sentence_vae", [*arguments, "--threads", str(chosen.threads)], sizes)
     if chosen.elbo:
         result |= bounds(corpus, sizes, chosen.steps)
     show(result, chosen.json)

@@ -26,6 +26,7 @@ from undersong.nets.precision import ONCE, Precision
 from undersong.nets.products import Matrix, OuterSum
 
 _CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
+_BLOCK = 6_000_000  # bytes of a chunk that are summed at a time where they must be copied for it
 _CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
 
 
@@ -75,7 +76,7 @@ class _Pass:
         """Log-probabilities alone: [N]."""
         lse = self.hidden.new_empty(len(self.targets))
         for rows, logits in self.chunks():
-            _softmax(logits, lse[rows], keep=False)
+            _logsumexp(logits, out=lse[rows])
             del logits
         return self.target_logits() - lse
 
@@ -99,7 +100,7 @@ class _Pass:
             in_weight, in_bias = OuterSum(self.weight), torch.zeros_like(self.bias)
         back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
         for rows, logits in self.chunks():
-            p = _softmax(logits, lse[rows], keep=True)
+            p = _softmax(logits, out=lse[rows])
             if in_hidden is not None and back is not None:
                 in_hidden[rows] = back(p).neg_()
             if upstream is not None and in_weight is not None and in_bias is not None:
@@ -110,25 +111,34 @@ class _Pass:
         return lse, in_hidden, None if in_weight is None else in_weight.total(), in_bias
 
 
-def _softmax(logits: Tensor, lse: Tensor, keep: bool) -> Tensor:
-    """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache, and fill ``lse`` [n].
-
-    Args:
-        keep: False where the probabilities are not wanted; fp32 arithmetic then makes lse of any logits.
-    """
+def _softmax(logits: Tensor, out: Tensor) -> Tensor:
+    """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache; ``out``: logsumexp."""
     if _has_kernel(logits.device.type):
-        from undersong.nets.kernels import softmax_
-
-        softmax_(logits, lse, keep)
+        _kernel(logits, out, keep=True)
         return logits
-    logits = logits if keep else logits.to(lse.dtype)
     top = logits.amax(-1)
     p = torch.softmax(logits, -1, out=logits)
     # The largest probability is 1 / sum exp(logits - top), and never underflows. Numbers from 0 on are in the order of
     # their bits, and whole numbers are compared faster.
     largest = p.view(torch.int16).amax(-1).view(p.dtype) if p.dtype == torch.bfloat16 else p.amax(-1)
-    torch.sub(top.to(lse.dtype), largest.to(lse.dtype).log(), out=lse)
+    torch.sub(top.to(out.dtype), largest.to(out.dtype).log(), out=out)
     return p
+
+
+def _logsumexp(logits: Tensor, out: Tensor) -> None:
+    """The same without probabilities: rounded logits [n, V] are summed in the dtype of ``out``, a block at a time."""
+    if _has_kernel(logits.device.type):
+        _kernel(logits, out, keep=False)
+        return
+    rows = max(1, _BLOCK // (logits.shape[1] * out.dtype.itemsize))
+    for part, lse in zip(logits.split(rows), out.split(rows), strict=True):
+        _softmax(part.to(out.dtype), lse)
+
+
+def _kernel(logits: Tensor, lse: Tensor, keep: bool) -> None:
+    from undersong.nets.kernels import softmax_  # the compiler behind it is there for CUDA alone
+
+    softmax_(logits, lse, keep)
 
 
 @cache
