@@ -4,6 +4,7 @@
 #   make test       format, lint, import direction, types, and the tests that take seconds
 #   make test-all   the same with the slow tests
 #   make bench      every benchmark, a JSON line each
+#   make kernels    Triton, whose interpreter tests the CUDA kernels on a CPU; part of `make test`
 #   make setup      only .venv and the WordNet database (PYTHON=..., TORCH_INDEX=... as in tools/setup.sh)
 #   make format     rewrite the code as ruff wants it
 #   make clean      delete caches; `make distclean` deletes .venv as well

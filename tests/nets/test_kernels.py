@@ -1,5 +1,10 @@
 """The kernel for CUDA, in Triton's interpreter: softmax and logsumexp, whatever the rows hold."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from tests.nets.interpreted import interpreted
@@ -35,3 +40,26 @@ def test_a_block_of_impossible_words_changes_nothing(first: float) -> None:
     softmax_(logits, lse, keep=True)
     torch.testing.assert_close(lse, torch.tensor([7.0, 1e4 + 0.6931472]))
     torch.testing.assert_close(logits, wanted)
+
+
+COMPILE = """
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+from undersong.nets.kernels import _row
+kinds = {"logits": "*DTYPE", "lse": "*fp32", "stride": "i32", "words": "i32", "BLOCK": "constexpr", "KEEP": "constexpr"}
+for keep in (True, False):
+    source = ASTSource(fn=_row, signature=kinds, constexprs={"BLOCK": 4096, "KEEP": keep})
+    print(len(compile(source, target=GPUTarget("cuda", CAPABILITY, 32)).asm["cubin"]))
+"""
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+@pytest.mark.parametrize("capability", [80, 90])
+def test_it_compiles_for_devices(dtype: str, capability: int, tmp_path: Path) -> None:
+    """The compiler takes less than its interpreter, and needs no device to make a device's program."""
+    pytest.importorskip("triton", reason="Triton is missing: `make test` installs it on Linux")
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"} | {"TRITON_CACHE_DIR": str(tmp_path)}
+    program = COMPILE.replace("DTYPE", dtype).replace("CAPABILITY", str(capability))
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [int(size) > 0 for size in done.stdout.split()] == [True, True]

@@ -8,8 +8,6 @@ torch's builds for CUDA bring Triton along. Triton's interpreter runs the same k
 Knows nothing of words, targets or gradients.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -39,7 +37,7 @@ def softmax_(logits: Tensor, lse: Tensor, keep: bool) -> None:
 if triton is not None:
 
     @triton.jit
-    def _row(logits: Any, lse: Any, stride: Any, words: Any, BLOCK: tl.constexpr, KEEP: tl.constexpr) -> None:
+    def _row(logits, lse, stride, words, BLOCK: tl.constexpr, KEEP: tl.constexpr):
         """A row: its maximum and its sum go along (online softmax, Milakov and Gimelshein 2018), then probabilities."""
         kept = lse.dtype.element_ty
         row = logits + tl.program_id(0).to(tl.int64) * stride
