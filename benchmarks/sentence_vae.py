@@ -67,7 +67,7 @@ def ask_sizes(parser: argparse.ArgumentParser) -> None:
 
 
 def memory_kept(benchmark: str, arguments: list[str], sizes: Sizes) -> dict[str, float]:
-    """``ratio`` and ``ratio_fp32`` of a benchmark in a process that keeps the memory it has freed.
+    """``ratio`` and ``ratio_fp32`` of a benchmark in a process that is to keep the memory it has freed, as glibc may.
 
     glibc gives large pieces back, and when they are asked for again they come cleared, page by page: an opponent that
     makes all logits pays for that at every step. Users leave glibc as it is; this is what they could gain.

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from benchmarks.sentence_vae import Sizes, Training, choices
+from benchmarks.sentence_vae import Sizes, Training, choices, memory_kept
 from tests.house.source import ROOT
 
 from undersong.evaluation.kept import path_of
@@ -55,6 +55,15 @@ def measure(name: str, place: Path, sabotage: str = "") -> subprocess.CompletedP
     return subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def test_memory_is_kept_as_glibc_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert env["MALLOC_MMAP_THRESHOLD_"] == env["MALLOC_TRIM_THRESHOLD_"] == str(2**32)
+        return subprocess.CompletedProcess(command, 0, '{"ratio": 2.0, "ratio_fp32": 1.0}')
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert memory_kept("train_sentence_vae", [], Sizes()) == {"ratio_kept": 2.0, "ratio_kept_fp32": 1.0}
 
 
 def test_every_benchmark_is_tried() -> None:

@@ -1,21 +1,31 @@
 """The recurrent layers are torch's: values, gradients, constant inputs, shared inputs, causality."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from undersong.nets import vendor
+import undersong.nets.vendor as module
 from undersong.nets.precision import BF16, FP32, PLAIN, Precision, set_precision, using
 from undersong.nets.recurrent import GRU, LSTM, Recurrent
+from undersong.nets.vendor import Vendor
 
 B, T, I, H, C = 5, 6, 4, 8, 3  # noqa: E741
 
 
 @pytest.fixture(params=["scan", "vendor"])
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What reads whole sequences: our scan, or what torch runs here where cuDNN is to run."""
-    if request.param == "vendor":
-        monkeypatch.setattr(vendor, "faster", lambda device: True)
+    by_vendor, asked = request.param == "vendor", []
+    monkeypatch.setattr(Vendor, "faster", lambda self, device: asked.append(device) or by_vendor)
+    run = Vendor.__call__
+    used: list[bool] = []
+    monkeypatch.setattr(Vendor, "__call__", lambda *given: used.append(True) or run(*given))
+    yield
+    assert bool(used) == (by_vendor and bool(asked))
 
 
 def reordered(kind: type[Recurrent], rows: Tensor) -> Tensor:
@@ -165,6 +175,7 @@ def test_without_gradients_values_are_the_same() -> None:
     torch.testing.assert_close(alone, layer(inputs, None, constant)[0].detach())
 
 
+@pytest.mark.usefixtures("engine")
 def test_the_backward_pass_may_run_twice() -> None:
     layer, _ = pair(LSTM)
     inputs, constant, _ = leaves(LSTM)
@@ -173,6 +184,7 @@ def test_the_backward_pass_may_run_twice() -> None:
     torch.testing.assert_close(first, torch.autograd.grad(loss, layer.bias))
 
 
+@pytest.mark.usefixtures("engine")
 def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain_one() -> None:
     layer, _ = pair(LSTM)
     inputs, constant, _ = leaves(LSTM)
@@ -187,11 +199,61 @@ def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("kind", [LSTM, GRU])
-def test_bf16_stays_near(kind: type[Recurrent]) -> None:
+@pytest.mark.parametrize("started", [False, True])
+def test_bf16_stays_near(kind: type[Recurrent], started: bool) -> None:
     layer, _ = pair(kind)
+    inputs, constant, state = leaves(kind)
+    roots = [inputs, constant, *(state if started else ()), *layer.parameters()]
+
+    def found(precision: Precision) -> list[Tensor]:
+        with using(layer, precision):
+            outputs, last = layer(inputs, state if started else None, constant)
+        assert outputs.dtype == torch.float32
+        return [outputs.detach(), *torch.autograd.grad(outputs.square().sum() + last[-1].sum(), roots)]
+
+    for rounded, exact in zip(found(BF16), found(PLAIN), strict=True):
+        assert float((rounded - exact).norm() / exact.norm()) < 0.02
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+@pytest.mark.parametrize("precision", [FP32, BF16])
+def test_what_the_vendor_is_given(kind: type[Recurrent], precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN refuses states that do not lie in one piece, copies weights that do not, and reads its switch twice."""
+    layer, _ = pair(kind, precision)
     inputs, constant, _ = leaves(kind)
-    exact, _ = layer(inputs, None, constant)
-    with using(layer, BF16):
-        rounded, _ = layer(inputs, None, constant)
-    assert rounded.dtype == torch.float32
-    assert float((rounded - exact).detach().norm() / exact.detach().norm()) < 0.01
+    state = torch.randn(B, H * kind.num_states, requires_grad=True)
+    seen: list[tuple[object, ...]] = []
+
+    def run(*given: object) -> tuple[Tensor, ...]:
+        seen.append(given)
+        return {LSTM: torch.lstm, GRU: torch.gru}[kind](*given)  # type: ignore[arg-type]
+
+    def products(exact: bool) -> Any:
+        switches.append(exact)
+        return kept(exact)
+
+    switches: list[bool] = []
+    kept = module._products
+    monkeypatch.setattr(module, "_products", products)
+    monkeypatch.setattr(Vendor, "faster", lambda self, device: True)
+    monkeypatch.setattr(kind, "vendor", replace(kind.vendor, run=run))  # type: ignore[type-var]
+    outputs, _ = layer(inputs, state.chunk(kind.num_states, 1), constant)
+    outputs.sum().backward()
+    assert state.grad is not None
+    assert switches == [precision == FP32] * 2
+    ((_, first, weights, _, _, _, learning, *_),) = seen
+    assert all(each.is_contiguous() for each in (first if isinstance(first, list) else [first]))  # type: ignore[union-attr]
+    ends = [each.data_ptr() + each.nbytes for each in weights]  # type: ignore[attr-defined]
+    assert ends[:-1] == [each.data_ptr() for each in weights[1:]]  # type: ignore[index]
+    assert learning
+    with torch.no_grad():
+        layer(inputs, None, constant)
+    assert not seen[-1][6]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_vendors_switch_is_put_back(exact: bool) -> None:
+    before = torch.backends.cudnn.rnn.fp32_precision  # type: ignore[attr-defined]
+    with module._products(exact):
+        assert torch.backends.cudnn.rnn.fp32_precision == ("ieee" if exact else "tf32")  # type: ignore[attr-defined]
+    assert torch.backends.cudnn.rnn.fp32_precision == before  # type: ignore[attr-defined]

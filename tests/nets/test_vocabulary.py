@@ -1,21 +1,28 @@
 """The fused loss is the plain one: values and gradients, whatever the rows, weights and logits; and it stays small."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from tests.nets.interpreted import interpreted
 from torch import Tensor
 
-from undersong.nets import fused
+from undersong.nets import fused, products
 from undersong.nets.precision import BF16, FP32, PLAIN, using
 from undersong.nets.vocabulary import Vocabulary
 
 
 @pytest.fixture(params=["plain", "triton"])
-def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What makes probabilities of logits: torch's operations, or the kernel for CUDA in Triton's interpreter."""
+    used: list[bool] = []
     if request.param == "triton":
         interpreted()
+        kernel = fused._kernel
         monkeypatch.setattr(fused, "_has_kernel", lambda device: True)
+        monkeypatch.setattr(fused, "_kernel", lambda *given, keep: used.append(keep) or kernel(*given, keep=keep))
+    yield
+    assert bool(used) == (request.param == "triton" and "no_rows" not in request.node.name)
 
 
 def case(rows: int, vocab: int = 97, width: int = 16, scale: float = 1.0) -> tuple[Vocabulary, Tensor, Tensor]:
@@ -142,6 +149,39 @@ def test_bf16_stays_near() -> None:
     for a, b in zip(rounded[1:], exact[1:], strict=True):
         assert a.dtype == torch.float32
         assert float((a - b).norm() / b.norm()) < 0.01
+
+
+def test_bf16_in_many_chunks_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of rows, blocks of a chunk that are summed at a time, blocks of the gradient: all of them count."""
+    monkeypatch.setattr(fused, "_CHUNK", 2 * 500 * 64)
+    monkeypatch.setattr(fused, "_SUMMED", 4 * 500 * 20)
+    monkeypatch.setattr(products, "_ADDED", 130)
+    layer, hidden, targets = case(400, vocab=500, width=64)
+    upstream = torch.full((400,), 1 / 400)
+    exact = gradients(layer, hidden, targets, upstream, weighted=False)
+    with using(layer, BF16):
+        rounded = gradients(layer, hidden, targets, upstream, weighted=False)
+        with torch.no_grad():
+            alone = layer.log_prob(hidden, targets)
+    torch.testing.assert_close(alone, exact[0], rtol=0, atol=0.02)
+    for a, b in zip(rounded[1:], exact[1:], strict=True):
+        assert float((a - b).norm() / b.norm()) < 0.01
+        for rows, wanted in zip(a.split(50), b.split(50), strict=True):
+            assert float((rows - wanted).norm() / wanted.norm()) < 0.03
+
+
+def test_a_kernel_that_cannot_be_made_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(logits: Tensor, lse: Tensor, keep: bool) -> None:
+        raise RuntimeError("Failed to find C compiler")
+
+    zeros = torch.zeros
+    monkeypatch.setattr(fused, "find_spec", lambda name: object())
+    monkeypatch.setattr(fused, "_kernel", broken)
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: zeros(*size))
+    fused._has_kernel.cache_clear()
+    with pytest.warns(UserWarning, match="Failed to find C compiler"):
+        assert not fused._has_kernel("cuda")
+    fused._has_kernel.cache_clear()
 
 
 def test_tied_weights_gather_both_gradients() -> None:

@@ -55,19 +55,20 @@ class Gradient(Learner):
 
     def step(self, x: Batch, step: int) -> Metrics:
         """One gradient step."""
+        self.adam.zero_grad(set_to_none=True)  # first of all, so that this pass makes its gradients in their memory
         d, loss = self.system.loss(x, step)
         return {"loss": loss.detach(), "gradient_norm": self.descend(loss, step), **terms(d)}
 
     def descend(self, loss: Tensor, step: int) -> Tensor:
         """One step down any scalar's gradient, for learners that make a loss of their own: the gradient's norm."""
+        self.adam.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-        if self.clip:  # fused Adam divides by it in its own pass over the gradients
+        if self.clip:  # fused Adam divides gradients by it as it reads them: g min(1, clip / |g|)
             self.adam.grad_scale = (norm / self.clip).clamp(min=1).float()  # type: ignore[attr-defined]
         for group in self.adam.param_groups:
             group["lr"] = at(self.lr, step)
         self.adam.step()
-        self.adam.zero_grad(set_to_none=True)  # now, so that the next pass makes its gradients in the same memory
         return norm
 
     def state(self) -> dict[str, Tensor]:

@@ -86,7 +86,7 @@ class RecurrentDecoder(Decoder):
         targets = x.targets.expand(samples, -1, -1).flatten(0, 1)
         real = mask.flatten().nonzero().squeeze(1)  # by number: a mask's own gradient is put back place by place
         hidden = self.narrow(self.output_dropout(outputs.flatten(0, 1).index_select(0, real)))  # [N, H], no padding
-        each = self.vocabulary.log_prob(hidden, targets[mask], weighted=samples > 1)
+        each = self.vocabulary.log_prob(hidden, targets.flatten()[real], weighted=samples > 1)
         padded = each.new_zeros(mask.shape).masked_scatter(mask, each)
         return padded.sum(-1).view(samples, sentences)
 

@@ -13,6 +13,7 @@ On CUDA products are cuBLAS's, and what lies between them is one kernel of ours 
 Knows nothing of modules.
 """
 
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -26,7 +27,7 @@ from undersong.nets.precision import ONCE, Precision
 from undersong.nets.products import Matrix, OuterSum
 
 _CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
-_BLOCK = 6_000_000  # bytes of a chunk that are summed at a time where they must be copied for it
+_SUMMED = 6_000_000  # bytes of a chunk that are summed at a time where they must be copied for it
 _CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
 
 
@@ -130,7 +131,7 @@ def _logsumexp(logits: Tensor, out: Tensor) -> None:
     if _has_kernel(logits.device.type):
         _kernel(logits, out, keep=False)
         return
-    rows = max(1, _BLOCK // (logits.shape[1] * out.dtype.itemsize))
+    rows = max(1, _SUMMED // (logits.shape[1] * out.dtype.itemsize))
     for part, lse in zip(logits.split(rows), out.split(rows), strict=True):
         _softmax(part.to(out.dtype), lse)
 
@@ -143,8 +144,17 @@ def _kernel(logits: Tensor, lse: Tensor, keep: bool) -> None:
 
 @cache
 def _has_kernel(device: str) -> bool:
-    """Whether a device's type has a kernel of ours: torch's builds for CUDA bring Triton, its compiler, along."""
-    return device == "cuda" and find_spec("triton") is not None
+    """Whether a device's type has a kernel of ours: tried once, since a compiler may lack what it needs in turn."""
+    if device != "cuda" or find_spec("triton") is None:
+        return False
+    try:
+        _kernel(torch.zeros(1, 2, device=device), torch.zeros(1, device=device), keep=True)
+    except Exception as error:  # whatever kind: plain operations do the same, slower
+        warnings.warn(
+            f"Triton cannot make the kernel of the vocabulary, plain operations stand in: {error}", stacklevel=2
+        )
+        return False
+    return True
 
 
 class _LogProb(torch.autograd.Function):

@@ -13,11 +13,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
-# From where on laying the matrix out costs less than it saves (measured, Zen 4): rows multiplied in all, in fp32;
-# products made, in bf16, as the matrix lies and transposed.
+# From where on laying the matrix out costs less than it saves: rows multiplied in all, in fp32 (measured: Zen 4);
+# products made, in bf16, as the matrix lies and transposed (Zen 5; on Zen 4 it was from 2 and 5 on).
 _ROWS_IN_FP32 = 2500
 _PRODUCTS_IN_BF16 = (6, 16)
-_BLOCK = 2000  # rows of a sum that stay in cache while a product is added to them
+_ADDED = 2000  # rows of a sum that stay in cache while a product is added to them
 
 
 class Matrix:
@@ -78,8 +78,8 @@ class OuterSum:
             if self._sum is None:
                 self._sum = self._part.to(self._weight.dtype)
                 return
-            for total, part in zip(self._sum.split(_BLOCK), self._part.split(_BLOCK), strict=True):
-                total += part  # in blocks, as torch makes a copy of the part in the sum's dtype
+            for rows, part in zip(self._sum.split(_ADDED), self._part.split(_ADDED), strict=True):
+                rows += part  # in blocks, as torch makes a copy of the part in the sum's dtype
         elif _onednn(left.device.type, left.dtype):
             self._turned = True
             part = torch.ops.mkldnn._linear_pointwise(right.t(), left.t(), None, "none", [], "")

@@ -15,7 +15,6 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from undersong.nets import vendor
 from undersong.nets.cells import Cell, GRUCell, LSTMCell, State
 from undersong.nets.precision import FP32, Precision
 from undersong.nets.scan import scan
@@ -73,7 +72,7 @@ class Recurrent(nn.Module, ABC):
         """
         inputs, where = _rows(inputs, where)
         rows = state[0].shape[0] if state is not None else len(where) if constant is None else len(constant)
-        if self.precision.fused and self.vendor is not None and vendor.faster(inputs.device.type) and where.numel():
+        if self.precision.fused and self.vendor and self.vendor.faster(inputs.device.type) and where.numel():
             return self._by_vendor(inputs[where.t()], self.zeros(rows) if state is None else state, constant)
         fixed = self._fixed(constant)  # [S * B, G]
         if self.precision.fused and self.kernel is not None and where.numel():

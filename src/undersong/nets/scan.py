@@ -128,7 +128,8 @@ class _Scan(torch.autograd.Function):
         recur = Matrix(weight_hidden.t(), dtype, rows, steps)
         blocks = (rows, cell.gates, width)
         d_read = hidden.new_empty(steps, *blocks)
-        alone = dtype == kept  # the products read d_fed as it is
+        # What the products read, d_fed [T, ...] in their dtype. An LSTM's d_fed is its d_read, a GRU's is not.
+        alone = dtype == kept
         short = d_read if alone and cell.alike else torch.empty_like(d_read, dtype=dtype)
         d: list[Tensor] = [torch.zeros_like(hidden[0]), *(each.clone() for each in d_rest)]
         d_bias_hidden = hidden.new_zeros(width) if ctx.biased else None
