@@ -2,8 +2,10 @@
 
     python -m benchmarks.train_sentence_vae [--json] [--elbo] [--profile]
 
-Same model, batches, threads and optimiser; arms in turns; medians. ``ratio`` is for the precision that ``auto``
-chooses on this machine, ``ratio_fp32`` for fp32; ``ratio_random_padding`` sets ours against the opponent fed randomly
+Same model, batches, threads and optimiser; arms in turns; medians. The opponent is the faster one, on this machine, of
+two whose logits are products of torch's BLAS (``usual``) or of oneDNN (``onednn``). ``ratio`` is for the precision that
+``auto`` chooses on this machine, ``ratio_fp32`` for fp32; ``ratio_usual`` and ``ratio_usual_fp32`` are against the code
+as people write it, with its BLAS. ``ratio_random_padding`` sets ours against the opponent fed randomly
 drawn batches, as public sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. With
 ``--kept``, ``ratio_kept`` and ``ratio_kept_fp32`` are those of a process whose allocator (glibc's) keeps what it was
 given: the opponent's logits then cost no page faults. See ``opponents/sentence_vae.py``.
@@ -52,9 +54,10 @@ class Ours:
 class Usual:
     """The opponent."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, onednn: bool = False) -> None:
         torch.manual_seed(0)
-        self.trainer = Trainer(SentenceVAE(sizes.vocabulary, sizes.embedding, sizes.hidden, sizes.latent))
+        net = SentenceVAE(sizes.vocabulary, sizes.embedding, sizes.hidden, sizes.latent, onednn=onednn)
+        self.trainer = Trainer(net)
 
     def __call__(self, x: Batch) -> float:
         return self.trainer.step(x.tokens, x.lengths, x.inputs, x.targets)
@@ -87,7 +90,8 @@ def speed(
     mixed = {id(x): corpus.train.batch(order[k * SENTENCES :][:SENTENCES]) for k, x in enumerate(cases)}
     precision = resolve("auto")
     usual, fp32 = Usual(sizes), Ours(sizes, FP32)
-    arms: dict[str, Callable[[Batch], object]] = {"usual": usual, "fp32": fp32, "random": lambda x: usual(mixed[id(x)])}
+    arms: dict[str, Callable[[Batch], object]] = {"usual": usual, "onednn": Usual(sizes, onednn=True), "fp32": fp32}
+    arms["random"] = lambda x: usual(mixed[id(x)])
     # Both begin with nearly even predictions, so that their first losses are nearly equal.
     started = require("loss_ratio", usual(cases[0]) / fp32(cases[0]), least=0.95, most=1.05)
     if precision != FP32:
@@ -103,13 +107,17 @@ def speed(
     def over(ours: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(rate(ours), rate(other), strict=True))
 
+    opponent = min(("usual", "onednn"), key=lambda arm: sum(times[arm]))
     work = sum(flops(x, sizes) for x in cases)
     top = {"auto": ceiling(precision.dtype, clock), "fp32": ceiling(torch.float32, clock)}
     padded = sum(x.mask.numel() for x in cases) / sum(x.num_targets for x in cases)
     return {
         "precision": precision.name,
-        "ratio": over("auto", "usual"),
-        "ratio_fp32": over("fp32", "usual"),
+        "opponent": opponent,
+        "ratio": over("auto", opponent),
+        "ratio_fp32": over("fp32", opponent),
+        "ratio_usual": over("auto", "usual"),
+        "ratio_usual_fp32": over("fp32", "usual"),
         "ratio_random_padding": statistics.mean(rate("auto")) / statistics.mean(rate("random")),
         **{f"tokens_per_second_{arm}": statistics.median(rate(arm)) for arm in times},
         **{f"ceiling_gflops_{arm}": best / 1e9 for arm, best in top.items()},
