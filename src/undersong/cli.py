@@ -32,6 +32,8 @@ COMMANDS = {
     "reproduce": ("undersong.reproduce:reproduce", "the experiments of a paper, beside what it reports"),
 }
 
+CONFIG_FILES = {"train": "undersong.learning.run:config_of_run"}  # where a file's arguments are not just what it says
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -92,11 +94,12 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
     Parameters without a default are words in their order; those with one, and keyword-only ones, are flags.
     """
     from undersong.configurable import describe
-    from undersong.parser import Parser
+    from undersong.parser import ConfigFile, Parser
 
     summary = inspect.getdoc(function) or ""
     parser = Parser(prog=f"undersong {name}", description=summary.split("\n\n")[0])
-    parser.add_argument("--config", action="config", help="a YAML file with any of these arguments")
+    reread = _attribute(CONFIG_FILES[name]) if name in CONFIG_FILES else None
+    parser.add_argument("--config", action=ConfigFile, reread=reread, help="a YAML file with any of these arguments")
     parameters = inspect.signature(function).parameters.values()
     flags = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty}
     lists = {p.name: p for p in parameters if p.name not in flags and get_origin(p.annotation) is list}
@@ -113,8 +116,9 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
 def _flags_first(words: list[str], switches: set[str]) -> list[str]:
     """Flags before words, in whatever order they were typed, so that a sentence may follow any flag.
 
-    What is told of an object (``--objective.m 1``) comes after the flag that chooses it (``--objective AutoGen``). A
-    switch alone says true (``--force``); ``--text-column`` is the parameter text_column; after ``--`` all are words.
+    What a file says (``--config``) comes first, so that what is typed counts; what is told of an object
+    (``--objective.m 1``) after the flag that chooses it (``--objective AutoGen``). A switch alone says true
+    (``--force``); ``--text-column`` is the parameter text_column; after ``--`` all are words.
     """
     flags: list[list[str]] = []
     plain: list[str] = []
@@ -140,8 +144,13 @@ def _flags_first(words: list[str], switches: set[str]) -> list[str]:
             else:
                 value_word = next(rest, None)
                 flags.append([option] if value_word is None else [option, value_word])
-    flags.sort(key=lambda flag: flag[0].partition("=")[0].count("."))
+    flags.sort(key=_rank)
     return [*(part for flag in flags for part in flag), *(["--", *plain] if plain else [])]
+
+
+def _rank(flag: list[str]) -> tuple[bool, int]:
+    name = flag[0].partition("=")[0]
+    return name != "--config", name.count(".")
 
 
 def _is_object(default: Any) -> bool:
@@ -150,7 +159,11 @@ def _is_object(default: Any) -> bool:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    module, _, attribute = COMMANDS[name][0].partition(":")
+    return _attribute(COMMANDS[name][0])
+
+
+def _attribute(path: str) -> Callable[..., Any]:
+    module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 
 

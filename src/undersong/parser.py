@@ -5,9 +5,17 @@ Everything else is ``jsonargparse``'s. Knows nothing of commands.
 
 import re
 from argparse import Action
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from inspect import isabstract
+from pathlib import Path
+from typing import Any, NoReturn, get_args
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter
+
+_NO_CLASS = re.compile(r"Expected a dot import path string: (\S+)")
+_OWN = "or the dotted path of your own"
+_SAID = re.compile(rf"there is no class '.*?{_OWN}")
 
 
 class _Help(DefaultHelpFormatter):
@@ -28,20 +36,64 @@ class Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Leave with 2 and what was wrong, without the list of all arguments."""
+        message = _NO_CLASS.sub(lambda found: self._no_class(found[1], message), message)
         if not self.exit_on_error:
             super().error(message, ex)
         self.exit(2, f"{self.prog}: {plain(message)}\n`{self.prog} --help` tells its arguments.\n")
 
+    def _no_class(self, name: str, message: str) -> str:
+        """What to say of a class that is not there; an object's own arguments have a parser of their own, as this."""
+        keys = re.findall(r'Parser key "([^"]+)"', message)[-1:]
+        hints = [getattr(action, "_typehint", None) for action in self._actions if action.dest in keys]
+        known = ["a number"] if any(float in get_args(hint) for hint in hints) else []
+        known += sorted({cls.__name__ for hint in hints for base in _bases(hint) for cls in _choices(base)})
+        return f"there is no class '{name}': take {', '.join(known) or 'one that --help names'}, {_OWN}"
+
+
+class ConfigFile(ActionConfigFile):
+    """``--config FILE``.
+
+    Args:
+        reread: what a file's arguments are where they are not what it says; None where they are.
+    """
+
+    def __init__(self, reread: Callable[[Path], dict[str, Any] | None] | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.reread = reread
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        config = self.reread(Path(values)) if self.reread else None
+        super().__call__(parser, cfg, values if config is None else yaml.safe_dump(config), option_string)
+
 
 def plain(message: str) -> str:
-    """The library's message in this command line's words.
+    """The library's message in this command line's words; of a class that is not there, only that.
 
-    >>> plain('Parser key "objective":\\n  Expected a dot import path string: AutoGn')
-    "--objective: there is no class 'AutoGn': take one that --help names, or the dotted path of your own"
+    >>> plain('Parser key "epochs":\\n  Expected a number')
+    '--epochs: Expected a number'
+    >>> within = "there is no class 'Delta': take Mixture, or the dotted path of your own"
+    >>> plain(f'Parser key "inference": Type Callable expects a class: Parser key "family": {within}. Got: Namespace()')
+    "--inference.family: there is no class 'Delta': take Mixture, or the dotted path of your own"
     """
-    message = re.sub(r'Parser key "([^"]+)":\s*', r"--\1: ", message)
-    return re.sub(
-        r"Expected a dot import path string: (\S+)",
-        r"there is no class '\1': take one that --help names, or the dotted path of your own",
-        message,
-    )
+    said = _SAID.search(message)
+    if said:
+        keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()])
+        return f"--{'.'.join(keys)}: {said[0]}"
+    return re.sub(r'Parser key "([^"]+)":\s*', r"--\1: ", message)
+
+
+def _bases(hint: Any) -> Iterator[type]:
+    """Our classes that a type hint asks for: of ``Callable[[int], Family] | None``, Family."""
+    if isinstance(hint, type) and hint.__module__.startswith("undersong."):
+        yield hint
+    for part in get_args(hint):
+        yield from _bases(part)
+
+
+def _choices(base: type) -> Iterator[type]:
+    """A class and those that derive from it, but for what cannot be made or is private."""
+    if not isabstract(base) and not base.__name__.startswith("_"):
+        yield base
+    narrower: list[type] = base.__subclasses__()
+    for derived in narrower:
+        yield from _choices(derived)

@@ -3,6 +3,8 @@
 Knows nothing of what they set.
 """
 
+import math
+
 from undersong.errors import UserError
 
 
@@ -20,6 +22,28 @@ def need(least: float, **settings: float | None) -> None:
     for name, value in settings.items():
         if value is not None and not value >= least:
             raise UserError(f"{name} is {value}: it must be at least {least}.")
+
+
+def need_above(bound: float, **settings: float) -> None:
+    """Every setting is above ``bound``.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name, value in settings.items():
+        if not value > bound:
+            raise UserError(f"{name} is {value}: it must be above {bound}.")
+
+
+def need_finite(**settings: float) -> None:
+    """Every setting is a number, and not infinite.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name, value in settings.items():
+        if not math.isfinite(value):
+            raise UserError(f"{name} is {value}: it must be a finite number.")
 
 
 def need_share(**settings: float) -> None:

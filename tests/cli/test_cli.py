@@ -72,10 +72,23 @@ def test_an_objects_own_flags_may_stand_before_the_flag_that_chooses_it(tmp_path
     assert chosen["objective"]["init_args"]["m"] == 0.25, capsys.readouterr().err
 
 
+def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_path):
+    (tmp_path / "mine.yaml").write_text("corpus: CORPUS\nout: there\nepochs: 3\n")
+    for words in (["--out", "here", "--config"], ["--out=here", "--config"]):
+        _, _, chosen = cli.parsed("train", [*words, str(tmp_path / "mine.yaml")])
+        assert (str(chosen["out"]), chosen["epochs"]) == ("here", 3)
+    _, _, chosen = cli.parsed("train", ["--config", str(tmp_path / "mine.yaml")])
+    assert str(chosen["out"]) == "there"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--objective", "AutoGn"], "--objective: there is no class 'AutoGn'"),
+        (["--objective", "AutoGn"], "--objective: there is no class 'AutoGn': take AutoGen, Autoencoder, Beta"),
+        (["--inference.family", "Delta"], "--inference.family: there is no class 'Delta': take DiagonalGaussian, "),
+        (["--model.decoder.layer", "RNN"], "--model.decoder.layer: there is no class 'RNN': take GRU, LSTM, or the "),
+        (["--model", "VEA"], "--model: there is no class 'VEA': take one that --help names, or the dotted path"),
+        (["--objective", "Beta", "--objective.beta", "0,5"], "--objective.beta: there is no class '0,5': take a numb"),
         (["--epochs", "many"], "--epochs: Expected a <class 'int'>. Got value: many"),
         (["--nonsense", "1"], "unrecognized arguments: --nonsense"),
     ],

@@ -73,6 +73,15 @@ def test_sentences_from_standard_input(
     assert capsys.readouterr().out.startswith("a dog\n")
 
 
+def test_reconstruct_writes_no_more_words_than_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    longest = []
+    for flags in ([], ["--max-words", "2"]):
+        given = ["the old dog that herds"] * 20
+        assert cli.main(["reconstruct", "r", *given, "--search", "sample", "--json", *flags]) == 0
+        longest.append(max(len(row["text"].split()) for row in json.loads(capsys.readouterr().out)))
+    assert longest[0] > longest[1] == 2
+
+
 def test_sample_and_interpolate(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sample", "r", "--n", "4", "--search", "sample", "--top-k", "3", "--seed", "2"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
@@ -138,6 +147,8 @@ def test_encode_keeps_rows_and_lines_in_step(ending: str, tmp_path: Path) -> Non
         (["impute", "r", "a", "--file", "-"], "both as arguments and in a file"),
         (["reconstruct", "r", "a", "--width", "0"], "holds nothing"),
         (["sample", "r", "--max-words", "0"], "a sentence has 1 or more"),
+        (["sample", "r", "--n", "0"], "n is 0: it must be at least 1"),
+        (["impute", "r", "a", "the old _", "--max-words", "2"], "sentence 2 has 3 words already, and max_words is 2"),
         (["sample", "r", "--search", "sample", "--top-p", "2"], "not a share"),
         (["interpolate", "r", "a", "dog", "cat"], "takes pairs, a start and an end each"),
     ],

@@ -46,13 +46,13 @@ def test_rows_are_in_the_order_of_the_input() -> None:
 @pytest.mark.parametrize("use", [reconstruct, impute])
 def test_a_result_stands_beside_its_own_sentence(use, search) -> None:
     run = vae()
-    found = use(run, SENTENCES, search, max_words=6)
+    found = use(run, SENTENCES, search, max_words=8)
     assert [r.source for r in found][:4] == ["a dog", "the old dog that herds sheep barks.", "cat", "the cat"]
     for place, result in enumerate(found):
         # The noise of a sentence is that of its place, whatever the other sentences are.
         others = ["dog"] * len(SENTENCES)
         others[place] = SENTENCES[place]
-        again = use(run, others, search, max_words=6)[place]
+        again = use(run, others, search, max_words=8)[place]
         assert again.text == result.text
         assert again.log_prob == pytest.approx(result.log_prob, abs=1e-3)
 
@@ -92,8 +92,11 @@ def test_what_is_read_of_a_sentence_with_blanks() -> None:
     assert read(tokenizer, ["_ dog"])[0].unknown == ("_",)  # a blank only where blanks are asked for
 
 
-def test_given_words_may_be_more_than_the_longest_sentence() -> None:
-    assert impute(vae(), ["the old dog that herds"], Greedy(), max_words=2)[0].text == "the old dog that herds"
+def test_more_words_than_may_be_written_are_not_given() -> None:
+    given = ["the old dog that herds"]
+    assert impute(vae(), given, Greedy(), max_words=5)[0].text == given[0]
+    with pytest.raises(UserError, match="sentence 1 has 5 words already, and max_words is 4"):
+        impute(vae(), given, Greedy(), max_words=4)
 
 
 def test_interpolation_begins_and_ends_at_its_sentences() -> None:

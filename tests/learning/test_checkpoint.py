@@ -49,6 +49,20 @@ def test_half_written_ones_are_swept_and_never_read(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["step-000000001"]
 
 
+def test_one_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    kept = Checkpoints(tmp_path)
+    kept.save(one(1))
+
+    def full(path, content):
+        path.write_bytes(content[:4])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_module, "write_through", full)
+    with pytest.raises(OSError, match="No space left"):
+        kept.save(one(2))
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000001"]
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "learner.safetensors", "state.json"])
 @pytest.mark.parametrize("harm", ["cut", "flip", "gone", "empty"])
 def test_a_damaged_one_is_refused_with_what_is_wrong_and_the_one_before_is_used(tmp_path, name, harm):

@@ -53,3 +53,17 @@ def test_what_would_turn_the_gradient_round_is_refused(corpus, tmp_path, name):
     with pytest.raises(UserError, match=rf"{name} is -1\.0: it must be at least 0"):
         learn(corpus, tmp_path / "run", learner=partial(Gradient, **{name: -1.0}))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_schedule_that_would_turn_it_round_later_is_refused():
+    with pytest.raises(UserError, match=r"the least lr is -0\.1: it must be at least 0"):
+        Gradient(nn.Linear(2, 1), lr=Linear(0.1, -0.1, steps=10))  # type: ignore[arg-type]
+
+
+def test_gradients_left_by_others_are_none_of_a_step():
+    """Of a step that was interrupted, or of a backward pass of the user's own."""
+    torch.manual_seed(0)
+    layer = nn.Linear(2, 1)
+    learner = Gradient(layer, clip=0.0)  # type: ignore[arg-type]
+    (100 * layer(torch.ones(2))).sum().backward()
+    assert float(learner.descend(layer(torch.ones(2)).sum(), 0)) == pytest.approx(math.sqrt(3))

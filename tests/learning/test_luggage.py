@@ -7,6 +7,7 @@ import pytest
 import torch
 from tests.learning.small import learn, make_corpus
 
+from undersong import cli
 from undersong.data.vectors import write_vectors
 from undersong.errors import UserError
 from undersong.inference import Amortized
@@ -29,6 +30,8 @@ def test_a_run_keeps_the_files_its_model_is_made_from(tmp_path: Path) -> None:
     assert opened.step == again.step
     for a, b in zip(opened.system.parameters(), again.system.parameters(), strict=True):
         assert torch.equal(a, b)
+    assert cli.main(["train", "--config", str(moved / "config.yaml"), "--epochs", "3", "--resume", "--quiet"]) == 0
+    assert Run.load(moved).step > again.step
     (moved / "files" / kept.name).unlink()
     with pytest.raises(UserError, match="holds no word vectors"):
         Run.load(moved)

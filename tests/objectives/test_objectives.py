@@ -21,6 +21,7 @@ from undersong.objectives import (
     FreeBitsSentence,
     Linear,
     Logistic,
+    Schedule,
     TargetMeanRate,
     TargetRate,
 )
@@ -93,10 +94,56 @@ def test_a_point_posterior_has_no_elbo():
             objective(point)
 
 
-def test_autogen_refuses_an_m_of_minus_one_or_less():
-    for m in (-1.0, -3.0, math.nan):
-        with pytest.raises(UserError, match="above -1"):
+def test_autogen_refuses_an_m_that_is_or_comes_to_minus_one_or_less():
+    for m in (-1.0, -3.0, Linear(5.0, -2.0), Linear(-1.0, 5.0), Constant(-1.0), Logistic(5.0, -2.0), Cyclical(-2.0)):
+        with pytest.raises(UserError, match=r"m is -\d\.0: it must be above -1"):
             AutoGen(m)
+    for m in (math.nan, math.inf):
+        with pytest.raises(UserError, match=r"m is (nan|inf): it must be a finite number"):
+            AutoGen(m)
+    AutoGen(Linear(5.0, -0.5))
+
+
+COEFFICIENTS = [
+    (Beta, "beta"),
+    (TargetRate, "rate"),
+    (TargetRate, "beta"),
+    (TargetMeanRate, "rate"),
+    (TargetMeanRate, "beta"),
+    (FreeBitsSentence, "bits"),
+    (FreeBitsDimension, "bits"),
+    (FreeBitsMeanDimension, "bits"),
+]
+
+
+@pytest.mark.parametrize(("objective", "name"), COEFFICIENTS)
+def test_coefficients_that_cannot_be_are_refused_by_name(objective, name):
+    for wrong in (-0.5, Linear(1.0, -0.5), Linear(-0.5, 1.0)):
+        with pytest.raises(UserError, match=f"{name} is -0.5: it must be at least 0"):
+            objective(**{name: wrong})
+    for wrong in (math.nan, math.inf):
+        with pytest.raises(UserError, match=f"{name} is {wrong}: it must be a finite number"):
+            objective(**{name: wrong})
+    objective(**{name: 0})
+    objective(**{name: Linear(0.0, 0.0, steps=0)})
+
+
+def test_a_schedule_of_ones_own_need_not_know_its_span(d):
+    class Falling(Schedule):
+        def __call__(self, step: int) -> float:
+            return 1 / (1 + step)
+
+    for objective, name in [*COEFFICIENTS, (AutoGen, "m")]:
+        assert objective(**{name: Falling()})(d).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "objective", [ELBO, IWAE, Autoencoder, AutoGen, *dict.fromkeys(objective for objective, _ in COEFFICIENTS)]
+)
+def test_an_objective_without_samples_is_refused(objective):
+    for samples in (0, -1):
+        with pytest.raises(UserError, match=f"samples is {samples}: it must be at least 1"):
+            objective(samples=samples)
 
 
 def test_schedules():
@@ -106,6 +153,7 @@ def test_schedules():
     assert logistic(100) == 0.5
     assert logistic(FINAL) == logistic(logistic.end) == 1.0
     assert logistic(logistic.end - 1) > 0.99
+    assert Logistic(0.0, 1.0, middle=100_000, sharpness=0.1)(0) == 0.0  # e to the power of 10,000 is no float
     cyclical = Cyclical(0.0, 1.0, steps=40, cycles=4, rise=0.5)
     assert [cyclical(s) for s in (0, 5, 9, 10, 15, 40, FINAL)] == [0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0]
 
@@ -139,5 +187,15 @@ def test_schedules_refuse_what_cannot_be():
     ):
         with pytest.raises(UserError, match="give a"):
             wrong()
-    with pytest.raises(UserError, match="cycles is 0: it must be at least 1"):
-        Cyclical(cycles=0)
+    for wrong, said in (
+        (lambda: Cyclical(cycles=0), "cycles is 0: it must be at least 1"),
+        (lambda: Cyclical(steps=-1), "steps is -1: it must be at least 0"),
+        (lambda: Linear(steps=-1), "steps is -1: it must be at least 0"),
+        (lambda: Linear(wait=-1), "wait is -1: it must be at least 0"),
+        (lambda: Linear(stop=math.nan), "stop is nan: it must be a finite number"),
+        (lambda: Cyclical(start=math.inf), "start is inf: it must be a finite number"),
+        (lambda: Logistic(sharpness=math.inf), "sharpness is inf: it must be a finite number"),
+        (lambda: Constant(math.inf), "value is inf: it must be a finite number"),
+    ):
+        with pytest.raises(UserError, match=said):
+            wrong()

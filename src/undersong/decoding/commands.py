@@ -16,10 +16,12 @@ from undersong.decoding.latent import encode
 from undersong.decoding.options import Writing
 from undersong.decoding.reading import gather
 from undersong.decoding.rewriting import Rewriting, impute, reconstruct
+from undersong.decoding.search import MAX_WORDS
 from undersong.errors import UserError
 from undersong.flags import with_options
 from undersong.learning import Run
 from undersong.nets.precision import resolve, set_precision
+from undersong.settings import need
 
 Posterior = Literal["mean", "sample"]
 
@@ -70,8 +72,9 @@ def sample_command(run: Path, writing: Writing, n: int = 10) -> int:
         run: folder of a trained run.
         n: how many.
     """
+    need(1, n=n)
     loaded = _load(run, writing.precision)
-    found = sample(loaded, n, writing.chosen(), writing.max_words, writing.unknown, writing.seed)
+    found = sample(loaded, n, writing.chosen(), writing.max_words or MAX_WORDS, writing.unknown, writing.seed)
     print(output.as_json(found) if writing.json else output.sentences(found))
     return 0
 
@@ -106,7 +109,7 @@ def interpolate_command(
         steps,
         writing.chosen(),
         posterior == "mean",
-        writing.max_words,
+        writing.max_words or MAX_WORDS,
         writing.unknown,
         writing.seed,
     )

@@ -6,7 +6,7 @@ from typing import Literal
 from undersong.decoding.beam import Beam
 from undersong.decoding.greedy import Greedy
 from undersong.decoding.sampling import Sample
-from undersong.decoding.search import MAX_WORDS, Search
+from undersong.decoding.search import Search
 from undersong.errors import UserError
 
 _OWN = {"beam": ("width", "length_penalty"), "sample": ("temperature", "top_k", "top_p")}
@@ -23,7 +23,7 @@ class Writing:
         temperature: of a sample: below 1 sharpens, above 1 flattens.
         top_k: a sample's words come from the k most probable ones; 0 for all.
         top_p: a sample's words come from the fewest that hold this share of the probability.
-        max_words: the longest sentence.
+        max_words: most words of a sentence; by default 60, or as many as a longer sentence that is given has.
         unknown: whether the unknown word may be written.
         precision: of matrix products: fp32, bf16, or auto for what is faster on this machine.
         seed: of all noise.
@@ -36,14 +36,14 @@ class Writing:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
-    max_words: int = MAX_WORDS
+    max_words: int | None = None
     unknown: bool = True
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
     seed: int = 0
     json: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_words < 1:
+        if self.max_words is not None and self.max_words < 1:
             raise UserError(f"--max-words {self.max_words}: a sentence has 1 or more.")
 
     def chosen(self) -> Search:

@@ -10,6 +10,7 @@ from undersong.decoding.beam import Beam
 from undersong.decoding.given import Source, read
 from undersong.decoding.latent import Trained, posterior, refuse_structures, require_latent, write
 from undersong.decoding.search import MAX_WORDS, Search
+from undersong.errors import UserError
 
 BEAM = Beam()
 
@@ -36,7 +37,7 @@ def reconstruct(
     sentences: Sequence[str],
     search: Search = BEAM,
     posterior_mean: bool = True,
-    max_words: int = MAX_WORDS,
+    max_words: int | None = None,
     unknown: bool = True,
     seed: int = 0,
 ) -> list[Rewriting]:
@@ -47,7 +48,7 @@ def reconstruct(
         sentences: any text.
         search: how words are chosen.
         posterior_mean: z is the mean of q(z|x), else a sample of it.
-        max_words: most words written; a longer sentence may become as long as it is.
+        max_words: most words written; by default 60, or as many as the sentence has if it is longer.
         unknown: whether the unknown word may be written.
         seed: of all noise; that of a sentence depends on it and on the sentence's place in the list alone.
 
@@ -67,7 +68,7 @@ def impute(
     sentences: Sequence[str],
     search: Search = BEAM,
     posterior_mean: bool = True,
-    max_words: int = MAX_WORDS,
+    max_words: int | None = None,
     unknown: bool = True,
     seed: int = 0,
 ) -> list[Rewriting]:
@@ -81,7 +82,7 @@ def impute(
         sentences: first parts, or sentences with blanks.
         search: how the missing words are chosen; beam search weighs those before a given word by what follows.
         posterior_mean: z is the mean of q, else a sample of it.
-        max_words: most words of a completed sentence; never fewer than are given.
+        max_words: most words of a completed sentence; by default 60, or as many as are given if those are more.
         unknown: whether the unknown word may be written after a first part.
         seed: of all noise; that of a sentence depends on it and on the sentence's place in the list alone.
 
@@ -89,10 +90,18 @@ def impute(
         One for each sentence, in order; ``log_prob`` counts the given words too.
 
     Raises:
-        UserError: a sentence has no words, or has blanks where the vocabulary is of word pieces; or z is no vector.
+        UserError: a sentence has no words, more than ``max_words``, or blanks where the vocabulary is of word pieces;
+            or z is no vector.
     """
     refuse_structures(run)
     sources = read(run.tokenizer, sentences, blanks=True)
+    for row, source in enumerate(sources, 1):
+        if max_words is not None and len(source.ids) > max_words:
+            kind = "pieces" if run.tokenizer.is_bpe else "words"
+            raise UserError(
+                f"sentence {row} has {len(source.ids)} {kind} already, and max_words is {max_words}: raise it, or "
+                "leave it out."
+            )
     return _rewritten(run, sources, search, posterior_mean, max_words, unknown, seed, given=True)
 
 
@@ -101,15 +110,16 @@ def _rewritten(
     sources: list[Source],
     search: Search,
     posterior_mean: bool,
-    max_words: int,
+    max_words: int | None,
     unknown: bool,
     seed: int,
     given: bool,
 ) -> list[Rewriting]:
     z = posterior(run, sources, posterior_mean, seed)
     lengths = [len(s.ids) for s in sources]
+    limits = [max(MAX_WORDS, n) if max_words is None else max_words for n in lengths]
     fixed = [s.fixed for s in sources] if given else None
-    found = write(run, z, search, [max(max_words, n) for n in lengths], unknown, seed, fixed, lengths)
+    found = write(run, z, search, limits, unknown, seed, fixed, lengths)
     return [
         Rewriting(s.text, s.unknown, run.tokenizer.decode(h.words), h.log_prob)
         for s, h in zip(sources, found, strict=True)

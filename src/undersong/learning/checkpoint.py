@@ -67,25 +67,23 @@ class Checkpoints:
         return self.folder / f"step-{step:09d}"
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write one, and remove those no longer needed."""
+        """Write one, and remove those no longer needed.
+
+        Raises:
+            OSError: it cannot be written; what there was of it is gone again.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         beside = self.folder / f"writing-{os.getpid()}"
-        beside.mkdir()
-        files = {WEIGHTS: _packed(checkpoint.weights), LEARNER: _packed(checkpoint.learner)}
-        content = {
-            "step": checkpoint.step,
-            "state": dict(checkpoint.state),
-            "checksums": {name: _checksum(packed) for name, packed in files.items()},
-        }
-        files[STATE] = json.dumps({**content, "checksum": _checksum(_canonical(content))}, indent=1).encode()
-        for name, packed in files.items():
-            write_through(beside / name, packed)
-        flush(beside)
-        final = self.path(checkpoint.step)
-        if final.exists():  # a damaged one, which this one replaces
-            shutil.rmtree(final)
-        os.rename(beside, final)
+        try:
+            self._fill(beside, checkpoint)
+            final = self.path(checkpoint.step)
+            if final.exists():  # a damaged one, which this one replaces
+                shutil.rmtree(final)
+            os.rename(beside, final)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
         flush(self.folder)
         self._prune()
 
@@ -130,6 +128,19 @@ class Checkpoints:
         for newer in self.steps():
             if newer > step:
                 shutil.rmtree(self.path(newer))
+
+    def _fill(self, folder: Path, checkpoint: Checkpoint) -> None:
+        folder.mkdir()
+        files = {WEIGHTS: _packed(checkpoint.weights), LEARNER: _packed(checkpoint.learner)}
+        content = {
+            "step": checkpoint.step,
+            "state": dict(checkpoint.state),
+            "checksums": {name: _checksum(packed) for name, packed in files.items()},
+        }
+        files[STATE] = json.dumps({**content, "checksum": _checksum(_canonical(content))}, indent=1).encode()
+        for name, packed in files.items():
+            write_through(folder / name, packed)
+        flush(folder)
 
     def _content(self, step: int) -> dict[str, Any]:
         path = self.path(step) / STATE

@@ -14,7 +14,7 @@ from undersong.data.batch import Batch
 from undersong.draw import Draw
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.system import System
-from undersong.objectives.schedule import Coefficient, at
+from undersong.objectives.schedule import Coefficient, at, extremes
 from undersong.settings import need
 
 
@@ -45,7 +45,7 @@ class Gradient(Learner):
         eps: float = 1e-8,
     ):
         super().__init__(system)
-        need(0, lr=at(lr, 0), clip=clip, weight_decay=weight_decay, eps=eps)
+        need(0, **extremes(lr=lr), clip=clip, weight_decay=weight_decay, eps=eps)
         self.lr, self.clip = lr, clip
         self.named = {name: p for name, p in system.named_parameters() if p.requires_grad}
         self.parameters = list(self.named.values())

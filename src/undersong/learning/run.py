@@ -10,6 +10,7 @@
 Knows nothing of how it was trained.
 """
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from undersong.errors import UserError
 from undersong.files import read_object
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoints, DamagedCheckpoint
+from undersong.learning.configuration import Config
 from undersong.learning.luggage import unpacked
 from undersong.learning.record import Line, read_record
 from undersong.learning.seeds import sow
@@ -115,6 +117,16 @@ def read_info(path: Path) -> dict[str, Any]:
             f"{path / INFO} is damaged or missing ({error}): train again, `undersong train --config {path / CONFIG} "
             "--out ANOTHER`."
         ) from None
+
+
+def config_of_run(path: Path) -> Config | None:
+    """The arguments in a run's ``config.yaml``, named as the run lies now; None for any other file.
+
+    A run's folder may have been moved: it is its own ``out``, and the files its model is made from lie in it.
+    """
+    if path.name != CONFIG or not (path.parent / INFO).is_file():
+        return None
+    return {**unpacked(configuration.read(path), path.parent), "out": os.path.abspath(path.parent)}
 
 
 def load_tokenizer(path: Path, info: dict[str, Any]) -> Tokenizer:

@@ -7,7 +7,7 @@ from undersong.objectives.beta import Beta
 from undersong.objectives.elbo import ELBO
 from undersong.objectives.free_bits import FreeBitsDimension, FreeBitsMeanDimension, FreeBitsSentence
 from undersong.objectives.iwae import IWAE
-from undersong.objectives.schedule import Coefficient, Constant, Cyclical, Linear, Logistic, Schedule, at
+from undersong.objectives.schedule import Coefficient, Constant, Cyclical, Linear, Logistic, Schedule, at, extremes
 from undersong.objectives.target_rate import TargetMeanRate, TargetRate
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "TargetMeanRate",
     "TargetRate",
     "at",
+    "extremes",
 ]

@@ -7,9 +7,9 @@ log of the integral of p(x|z)^(1+m) p(z) (Mansbridge et al. 2019, eqs. 3, 8 and 
 from torch import Tensor
 
 from undersong.draw import Draw
-from undersong.errors import UserError
 from undersong.objectives.base import Objective
-from undersong.objectives.schedule import Coefficient, Schedule, at
+from undersong.objectives.schedule import Coefficient, at, extremes
+from undersong.settings import need, need_above
 
 
 class AutoGen(Objective):
@@ -18,13 +18,16 @@ class AutoGen(Objective):
     m = 0 is the ELBO; the gradient is 1 + m times that of beta-VAE with beta = 1 / (1 + m).
 
     Args:
-        m: any real number above -1, or a schedule.
+        m: any real number above -1, or a schedule of such.
         samples: of z for each sentence.
+
+    Raises:
+        UserError: m is, or comes to, -1 or less, or there are no samples.
     """
 
     def __init__(self, m: Coefficient = 1.0, samples: int = 1):
-        if not isinstance(m, Schedule) and not m > -1.0:
-            raise UserError(f"AutoGen's m is {m}: it must be above -1 (m = 0 is the plain ELBO).")
+        need_above(-1, **extremes(m=m))
+        need(1, samples=samples)
         self.m, self.samples = m, samples
 
     def __call__(self, d: Draw) -> Tensor:

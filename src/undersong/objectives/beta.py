@@ -8,7 +8,8 @@ from torch import Tensor
 
 from undersong.draw import Draw
 from undersong.objectives.base import Objective
-from undersong.objectives.schedule import Coefficient, at
+from undersong.objectives.schedule import Coefficient, at, extremes
+from undersong.settings import need
 
 
 class Beta(Objective):
@@ -20,6 +21,8 @@ class Beta(Objective):
     """
 
     def __init__(self, beta: Coefficient = 1.0, samples: int = 1):
+        need(0, **extremes(beta=beta))
+        need(1, samples=samples)
         self.beta, self.samples = beta, samples
 
     def __call__(self, d: Draw) -> Tensor:

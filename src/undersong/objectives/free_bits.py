@@ -13,7 +13,8 @@ from torch import Tensor
 
 from undersong.draw import Draw
 from undersong.objectives.base import Objective
-from undersong.objectives.schedule import Coefficient, at
+from undersong.objectives.schedule import Coefficient, at, extremes
+from undersong.settings import need
 
 
 class FreeBitsSentence(Objective):
@@ -25,6 +26,8 @@ class FreeBitsSentence(Objective):
     """
 
     def __init__(self, bits: Coefficient = 4.0, samples: int = 1):
+        need(0, **extremes(bits=bits))
+        need(1, samples=samples)
         self.bits, self.samples = bits, samples
 
     def __call__(self, d: Draw) -> Tensor:
@@ -40,6 +43,8 @@ class FreeBitsDimension(Objective):
     """
 
     def __init__(self, bits: Coefficient = 0.125, samples: int = 1):
+        need(0, **extremes(bits=bits))
+        need(1, samples=samples)
         self.bits, self.samples = bits, samples
 
     def __call__(self, d: Draw) -> Tensor:
@@ -57,6 +62,8 @@ class FreeBitsMeanDimension(Objective):
     couples_batch = True
 
     def __init__(self, bits: Coefficient = 0.125, samples: int = 1):
+        need(0, **extremes(bits=bits))
+        need(1, samples=samples)
         self.bits, self.samples = bits, samples
 
     def __call__(self, d: Draw) -> Tensor:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from undersong.draw import Draw
 from undersong.objectives.base import Objective
+from undersong.settings import need
 
 
 class IWAE(Objective):
@@ -14,6 +15,7 @@ class IWAE(Objective):
     """
 
     def __init__(self, samples: int = 5):
+        need(1, samples=samples)
         self.samples = samples
 
     def __call__(self, d: Draw) -> Tensor:

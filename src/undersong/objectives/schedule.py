@@ -8,13 +8,19 @@ from abc import ABC, abstractmethod
 
 from undersong.configurable import Configurable
 from undersong.errors import UserError
-from undersong.settings import need
+from undersong.settings import need, need_finite
 
 
 class Schedule(Configurable, ABC):
-    """A number for each step; constant from step ``end`` on."""
+    """A number for each step; constant from step ``end`` on.
+
+    Attributes:
+        end: that step.
+        span: the least and the greatest of its numbers, for whoever must refuse some; None where that is not known.
+    """
 
     end: int = 0
+    span: tuple[float, float] | None = None
 
     @abstractmethod
     def __call__(self, step: int) -> float:
@@ -33,11 +39,40 @@ def at(coefficient: Coefficient, step: int) -> float:
     return coefficient(step) if isinstance(coefficient, Schedule) else float(coefficient)
 
 
+def extremes(**coefficients: Coefficient) -> dict[str, float]:
+    """The numbers that bound coefficients, by name: of a schedule two, or none if it does not know its span.
+
+    >>> extremes(beta=0.5, m=Linear(5.0, -2.0))
+    {'beta': 0.5, 'the least m': -2.0, 'the greatest m': 5.0}
+
+    Raises:
+        UserError: one is not finite.
+    """
+    found: dict[str, float] = {}
+    for name, value in coefficients.items():
+        if not isinstance(value, Schedule):
+            found[name] = value
+        elif value.span is not None:
+            found |= {f"the least {name}": value.span[0], f"the greatest {name}": value.span[1]}
+    need_finite(**found)
+    return found
+
+
+def _between(**ends: float) -> tuple[float, float]:
+    """The span of a schedule that moves between its ``ends`` alone."""
+    need_finite(**ends)
+    return min(ends.values()), max(ends.values())
+
+
 class Constant(Schedule):
-    """The same number throughout."""
+    """The same number throughout.
+
+    Raises:
+        UserError: it is not finite.
+    """
 
     def __init__(self, value: float):
-        self.value = value
+        self.value, self.span = value, _between(value=value)
 
     def __call__(self, step: int) -> float:
         return self.value
@@ -47,11 +82,15 @@ class Linear(Schedule):
     """From ``start`` to ``stop`` in a straight line over ``steps`` steps, after waiting ``wait`` steps.
 
     With a beta from 0 to 1 this is KL annealing (Bowman et al. 2016): AutoGen with m falling from infinity to 0.
+
+    Raises:
+        UserError: ``steps`` or ``wait`` is under 0, or ``start`` or ``stop`` not finite.
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int = 5000, wait: int = 0):
+        need(0, steps=steps, wait=wait)
         self.start, self.stop, self.steps, self.wait = start, stop, steps, wait
-        self.end = wait + steps
+        self.end, self.span = wait + steps, _between(start=start, stop=stop)
 
     def __call__(self, step: int) -> float:
         share = min(1.0, max(0, step - self.wait) / max(1, self.steps))
@@ -64,17 +103,18 @@ class Logistic(Schedule):
     The curve is taken as arrived, and ends, where it is within one thousandth of ``stop``.
 
     Raises:
-        UserError: ``sharpness`` is not above 0.
+        UserError: ``sharpness`` is not above 0, or a number not finite.
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, middle: int = 2500, sharpness: float = 0.0025):
         if not sharpness > 0:
             raise UserError(f"Logistic's sharpness {sharpness}: give a number above 0.")
+        need_finite(sharpness=sharpness)
         self.start, self.stop, self.middle, self.sharpness = start, stop, middle, sharpness
-        self.end = middle + math.ceil(math.log(999.0) / sharpness)
+        self.end, self.span = middle + math.ceil(math.log(999.0) / sharpness), _between(start=start, stop=stop)
 
     def __call__(self, step: int) -> float:
-        share = 1.0 if step >= self.end else 1.0 / (1.0 + math.exp(-self.sharpness * (step - self.middle)))
+        share = 1.0 if step >= self.end else 0.5 + 0.5 * math.tanh(0.5 * self.sharpness * (step - self.middle))
         return self.start + (self.stop - self.start) * share
 
 
@@ -84,15 +124,16 @@ class Cyclical(Schedule):
     Each cycle rises over its first ``rise`` (a share of it) and then stays level; after the last it stays at ``stop``.
 
     Raises:
-        UserError: ``cycles`` is under 1, or ``rise`` is not above 0 and at most 1.
+        UserError: ``cycles`` is under 1, ``steps`` under 0, ``rise`` not above 0 and at most 1, or an end not finite.
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int = 10000, cycles: int = 4, rise: float = 0.5):
         need(1, cycles=cycles)
+        need(0, steps=steps)
         if not 0 < rise <= 1:
             raise UserError(f"Cyclical's rise {rise}: give a share of the cycle above 0 and at most 1.")
         self.start, self.stop, self.steps, self.cycles, self.rise = start, stop, steps, cycles, rise
-        self.end = steps
+        self.end, self.span = steps, _between(start=start, stop=stop)
 
     def __call__(self, step: int) -> float:
         if step >= self.end:

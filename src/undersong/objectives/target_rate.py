@@ -8,7 +8,8 @@ from torch import Tensor
 
 from undersong.draw import Draw
 from undersong.objectives.base import Objective
-from undersong.objectives.schedule import Coefficient, at
+from undersong.objectives.schedule import Coefficient, at, extremes
+from undersong.settings import need
 
 
 class TargetRate(Objective):
@@ -21,6 +22,8 @@ class TargetRate(Objective):
     """
 
     def __init__(self, rate: Coefficient = 5.0, beta: Coefficient = 1.0, samples: int = 1):
+        need(0, **extremes(rate=rate, beta=beta))
+        need(1, samples=samples)
         self.rate, self.beta, self.samples = rate, beta, samples
 
     def __call__(self, d: Draw) -> Tensor:
@@ -42,6 +45,8 @@ class TargetMeanRate(Objective):
     couples_batch = True
 
     def __init__(self, rate: Coefficient = 5.0, beta: Coefficient = 1.0, samples: int = 1):
+        need(0, **extremes(rate=rate, beta=beta))
+        need(1, samples=samples)
         self.rate, self.beta, self.samples = rate, beta, samples
 
     def __call__(self, d: Draw) -> Tensor:
