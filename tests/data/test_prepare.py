@@ -3,6 +3,7 @@
 import errno
 import json
 import random
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.data.conftest import sentences
 
 from undersong.data.counting import WordCounts
 from undersong.data.prepare import prepare
-from undersong.data.store import Corpus
+from undersong.data.store import DERIVED, Corpus
+from undersong.data.tokens import Tokenizer, dump
 from undersong.data.words import words
 from undersong.data.writer import SplitWriter
 from undersong.errors import UserError
@@ -148,6 +150,25 @@ def test_byte_pairs_know_every_text(corpus_file: Path, tmp_path: Path) -> None:
     assert corpus.tokenizer.encode(corpus.tokenizer.decode(ids)) == ids
 
 
+def test_byte_pairs_are_not_learned_from_overlong_words() -> None:
+    known = sentences(50)
+    wanted = dump(Tokenizer.train_bpe([*known, known[0]], 400))
+    overlong = "xyzzy" * 201
+    assert dump(Tokenizer.train_bpe([*known, f"{known[0]} {overlong}", *[overlong] * 50], 400)) == wanted
+    assert dump(Tokenizer.train_bpe([*known, *["xyzzy" * 200] * 50], 400)) != wanted
+
+
+def test_byte_pairs_of_a_word_of_two_million_letters(corpus_file: Path, tmp_path: Path) -> None:
+    choose = random.Random(0)
+    word = "".join(choose.choices("abcdefghijklmnopqrstuvwxyz", k=2_000_000))
+    with corpus_file.open("a") as file:
+        file.write(f"the old dog sees {word}\n")
+    start = time.monotonic()
+    corpus = prepare(str(corpus_file), out=tmp_path / "out", bpe=True, vocabulary=2000, splits=(1, 0, 0))
+    assert time.monotonic() - start < 60
+    assert corpus.tokenizer.decode(corpus.train.ids(1000)) == f"the old dog sees {word}"
+
+
 def test_same_answer_as_a_plain_loop(corpus_file: Path, tmp_path: Path) -> None:
     corpus = prepare(str(corpus_file), out=tmp_path / "out", vocabulary=100)
     train = texts(prepare(str(corpus_file), out=tmp_path / "all"))[0]
@@ -187,6 +208,29 @@ def test_an_existing_folder_is_refused_and_only_a_corpus_replaced(corpus_file: P
     assert sorted(p.name for p in tmp_path.iterdir()) == ["corpus.txt", "out", "precious"]
 
 
+@pytest.mark.parametrize("source", ["raw.txt", "corpus.json", "."])
+def test_a_source_inside_the_folder_to_replace_is_refused(source: str, corpus_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    kept = prepare(str(corpus_file), out=out).hash
+    if source == "raw.txt":
+        (out / source).write_bytes(corpus_file.read_bytes())
+    with pytest.raises(UserError, match=r"lies inside .*out, which is made anew as a whole: choose another --out"):
+        prepare(str(out / source), out=tmp_path / "in" / ".." / "out", force=True)
+    assert Corpus.open(out).hash == kept
+    assert (out / source).exists()
+
+
+def test_a_corpus_folder_with_other_files_is_not_replaced(corpus_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    kept = prepare(str(corpus_file), out=out).hash
+    (out / "notes.md").write_text("do not lose")
+    (out / "runs").mkdir()
+    with pytest.raises(UserError, match=r"also holds notes\.md, runs, which no preparation wrote"):
+        prepare(str(corpus_file), out=out, vocabulary=10, force=True)
+    assert Corpus.open(out).hash == kept
+    assert (out / "notes.md").read_text() == "do not lose"
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_a_full_disk_or_ctrl_c_leaves_nothing(
     error: BaseException, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -213,6 +257,8 @@ def test_a_full_disk_or_ctrl_c_leaves_nothing(
         ({"vocabulary": 4}, "too small"),
         ({"vocabulary": 200, "bpe": True}, "too small"),
         ({"splits": (0.5, 0.1, 0.1)}, "add up to 1"),
+        ({"splits": (float("nan"), 0, 1)}, "add up to 1"),
+        ({"splits": (1, 0, float("nan"))}, "add up to 1"),
     ],
 )
 def test_bad_settings(settings: dict, said: str, corpus_file: Path, tmp_path: Path) -> None:
@@ -227,3 +273,11 @@ def test_corpus_json_is_complete(corpus_file: Path, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "corpus.json", "test.arrow", "tokenizer.json", "train.arrow", "valid.arrow",
     ]  # fmt: skip
+
+
+def test_what_others_made_from_a_corpus_goes_with_it(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.txt", sentences(60))
+    corpus = prepare(str(source), out=tmp_path / "out")
+    (corpus.folder / DERIVED).mkdir()
+    (corpus.folder / DERIVED / "judge.safetensors").write_bytes(b"old")
+    assert not (prepare(str(source), out=tmp_path / "out", force=True).folder / DERIVED).exists()

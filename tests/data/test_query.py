@@ -1,6 +1,8 @@
 """The query without its gate, as it runs on a cluster: the same rows in the same order, from what can be sent there."""
 
 import asyncio
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import daft.runners
@@ -11,13 +13,14 @@ from tests.data.conftest import sentences
 
 from undersong.data import query
 from undersong.data.corpora.find import find_source
-from undersong.data.corpora.source import Source
+from undersong.data.corpora.source import Part, Source, of_rows
 from undersong.data.corpora.tables import Columns
 from undersong.data.corpora.treebank import Treebank
 from undersong.data.encoding import Encoder, PieceEncoder, WordEncoder
 from undersong.data.prepare import prepare
-from undersong.data.query import Gate, Rules, encoded, own_gate, run
+from undersong.data.query import Gate, Rules, encoded, lines, own_gate, run
 from undersong.data.tokens import Tokenizer
+from undersong.errors import UserError
 
 RULES = Rules(5, 30, True, (0.9, 0.05, 0.05), frozenset(), False)
 WORDS = Tokenizer.of_words(sorted({word for line in sentences(300) for word in line.split()}))
@@ -68,6 +71,18 @@ def test_what_a_cluster_is_sent_can_be_sent_and_reads_the_same(folder: Path) -> 
     lines = pa.array([["the", "dog", "xylophone"], []], pa.large_list(pa.large_string()))
     for encoder in (WordEncoder(WORDS), PieceEncoder(PIECES)):
         assert loads(dumps(encoder))(lines).equals(encoder(lines))
+
+
+@pytest.mark.parametrize("error", [KeyError("y"), ValueError("two\nlines"), OSError(5, "Input/output error")])
+def test_whatever_a_reader_raises_is_an_error_that_names_the_part(error: Exception) -> None:
+    def read() -> Iterator[pa.RecordBatch]:
+        yield from of_rows([(1, "the old dog sees a cat", None)])
+        raise error
+
+    found = Source([Part("caf\udce9.txt", read)])
+    what = re.escape(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    with pytest.raises(UserError, match=rf"caf\\udce9\.txt cannot be read \({what}\): see that"):
+        list(run(lines(found, RULES), None))
 
 
 def test_there_is_a_gate_only_where_the_query_runs_here(

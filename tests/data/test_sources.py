@@ -11,40 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from tests.data.conftest import sentences
-from tests.data.stored import LINES, labels, texts, whole
+from tests.data.stored import LABELS, LINES, labels, table, texts, whole
 
 from undersong import data
+from undersong.data.corpora.find import path_of
 from undersong.data.prepare import prepare
 from undersong.errors import UserError
 
 ROOM = Path(data.__file__).parent
 OPTION = re.compile(r"--[a-z][a-z_.=-]*[a-z]")
-
-LABELS = ["beta" if i % 3 else "alpha" for i in range(60)]
-
-
-def table(kind: str) -> bytes:
-    """The lines and labels as a file of that kind."""
-    match kind:
-        case "csv":
-            rows = [f'"{line}",{label}' for line, label in zip(LINES, LABELS, strict=True)]
-            return "\r\n".join(["sentence,kind", *rows]).encode()
-        case "tsv":
-            rows = [f"{line}\t{label}" for line, label in zip(LINES, LABELS, strict=True)]
-            return "\n".join(["sentence\tkind", *rows, ""]).encode()
-        case "jsonl":
-            rows = [json.dumps({"kind": label, "sentence": line}) for line, label in zip(LINES, LABELS, strict=True)]
-            return "\n".join(rows).encode()
-        case _:
-            sink = pa.BufferOutputStream()
-            pq.write_table(pa.table({"sentence": LINES, "kind": pa.array(LABELS).dictionary_encode()}), sink)
-            return sink.getvalue().to_pybytes()
-
-
-def damaged_parquet() -> bytes:
-    """A parquet file whose footer is whole and whose rows are not."""
-    whole_file = table("parquet")
-    return whole_file[:4] + b"\xff" * 400 + whole_file[404:]
 
 
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
@@ -58,6 +33,35 @@ def test_tables(kind: str, compression: str, tmp_path: Path) -> None:
     corpus = whole(path, tmp_path, label_column="kind")
     assert texts(corpus)[0] == LINES
     assert corpus.label_names == ["alpha", "beta"]
+    assert labels(corpus) == LABELS
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.TSV", "tsv"), ("a.Tsv.GZ", "tsv"), ("x.tsv.csv", "csv")])
+def test_the_last_ending_says_what_parts_columns(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(COMPRESS[".gz" if name.endswith("GZ") else ""](table(kind)))
+    corpus = whole(tmp_path / name, tmp_path, label_column="kind")
+    assert texts(corpus)[0] == LINES
+    assert labels(corpus) == LABELS
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_one_column_may_be_text_and_label(kind: str, tmp_path: Path) -> None:
+    (tmp_path / f"a.{kind}").write_bytes(table(kind))
+    corpus = whole(tmp_path / f"a.{kind}", tmp_path, text_column="sentence", label_column="sentence")
+    assert texts(corpus)[0] == labels(corpus) == LINES
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view()],
+    ids=str,
+)
+def test_every_kind_of_text_in_parquet(kind: pa.DataType, tmp_path: Path) -> None:
+    columns = [pa.array(values, pa.string()).cast(kind) for values in (LINES, LABELS, ["train"] * len(LINES))]
+    pq.write_table(pa.table(columns, names=["text", "kind", "split"]), tmp_path / "a.parquet")
+    assert pq.ParquetFile(tmp_path / "a.parquet").schema_arrow.field("text").type == kind
+    corpus = whole(tmp_path / "a.parquet", tmp_path, label_column="kind", split_column="split")
+    assert texts(corpus)[0] == LINES
     assert labels(corpus) == LABELS
 
 
@@ -153,53 +157,6 @@ def test_missing_labels_are_minus_one(tmp_path: Path) -> None:
     assert corpus.train.labels.tolist() == [1, -1, 0]
 
 
-BAD = {
-    "invalid UTF-8": ("a.txt", b"a good line of words\nb\xff\xfe bad\n", {}, r"a\.txt, line 2: is not valid UTF-8"),
-    "NUL": ("a.txt", b"a good line of words\nb\n\nc \0 d\n", {}, r"a\.txt, line 4: holds a NUL byte"),
-    "UTF-8 in csv": ("a.csv", b"text\nfine\n\xff\n", {}, r"a\.csv, row 3: is not valid UTF-8"),
-    "empty file": ("a.txt", b"", {}, "is empty"),
-    "empty csv": ("a.csv", b"", {}, "is empty"),
-    "empty jsonl": ("a.jsonl", b"", {}, "is empty"),
-    "header only": ("a.csv", b"text\n", {}, "is empty"),
-    "nothing left": ("a.txt", b"too short\n\n", {}, "1 fewer than 5 words; 1 no words"),
-    "missing column": ("a.csv", b"body,y\na,b\n", {"text_column": "text"}, "no column 'text'.*'body', 'y'"),
-    "missing label": ("a.jsonl", b'{"text": "a"}', {"label_column": "y"}, "line 1 has no column 'y'"),
-    "parted by semicolons": ("a.csv", b"text;y\na b;c\n", {}, r"one column, 'text;y': commas part"),
-    "parted by tabs": ("a.csv", b"text\ty\na b\tc\n", {"text_column": "text"}, r"rename it"),
-    "which column": ("a.csv", b"body,y\na,b\n", {}, "--text-column"),
-    "no columns": ("a.txt", b"a b\n", {"label_column": "y"}, "plain text"),
-    "no JSON": ("a.jsonl", b'{"text": "a"}\n{"text: 1}\n', {}, r"a\.jsonl, line 2 is not JSON"),
-    "no object": ("a.jsonl", b"[1]\n", {}, "line 1 holds no JSON object"),
-    "no string": ("a.jsonl", b'{"text": 7}\n', {}, "line 1: the text is int"),
-    "ragged csv": ("a.csv", b"text,y\na,b\nc\n", {}, "not a good table"),
-    "no parquet": ("a.parquet", b"PAR", {}, "not a parquet file"),
-    "damaged parquet": ("a.parquet", damaged_parquet(), {}, r"a\.parquet is not a good table after row 0"),
-    "deep JSON": ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", {}, r"a\.jsonl, line 1 is not JSON"),
-    "cut gzip": ("a.txt.gz", gzip.compress(b"a b c d e\n" * 1000)[:-20], {}, "not a complete gz file"),
-    "no gzip": ("a.txt.gz", b"plain text\n", {}, "not a complete gz file"),
-    "cut xz": ("a.txt.xz", lzma.compress(b"a b c d e\n" * 1000)[:-20], {}, "not a complete xz file"),
-    "cut zst": ("a.txt.zst", zstandard.compress(b"a b c d e\n" * 1000)[:-3], {}, "not a complete zst file"),
-    "no zst": ("a.txt.zst", b"plain text\n", {}, "not a complete zst file"),
-    "bad split": ("a.csv", b"text,s\na,b\n", {"split_column": "s"}, "'b' in the split column"),
-}
-
-
-@pytest.mark.parametrize("case", list(BAD))
-def test_bad_input_is_an_error_and_leaves_nothing(case: str, tmp_path: Path) -> None:
-    name, data, settings, said = BAD[case]
-    (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match=said):
-        whole(tmp_path / name, tmp_path, **settings)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_lines_that_are_not_text_are_counted_if_asked(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes(b"a b c d e\n\xff\nb \0 c\na b c d f\n")
-    corpus = whole(tmp_path / "a.txt", tmp_path, skip_invalid=True)
-    assert texts(corpus)[0] == ["a b c d e", "a b c d f"]
-    assert corpus.info["skipped"] == {"holds a NUL byte": 1, "is not valid UTF-8": 1}
-
-
 def test_very_long_lines_are_skipped(tmp_path: Path) -> None:
     million = b"word " * 1_000_000
     huge = b"x" * (40 << 20)
@@ -214,6 +171,14 @@ def test_reasons_survive_cutting_texts_into_sentences(tmp_path: Path) -> None:
     corpus = whole(tmp_path / "a.txt", tmp_path, sentence_separator="|", skip_invalid=True)
     assert texts(corpus)[0] == ["a b c d e", "a b c d f"]
     assert corpus.info["skipped"] == {"fewer than 5 words": 1, "is not valid UTF-8": 1, "no words": 1}
+
+
+def test_what_a_source_is_read_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("wordnet").mkdir()
+    assert path_of("wordnet") is None
+    assert path_of("./wordnet") == path_of("hf:wordnet") == Path("wordnet")
+    assert path_of("hf:nobody/nothing") is None
 
 
 @pytest.mark.parametrize("name", ["nowhere.txt", "wordnet:nouns"])

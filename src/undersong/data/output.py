@@ -7,7 +7,7 @@ removes it. Knows nothing of what is in it.
 import errno
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,18 +16,19 @@ from undersong.files import flush
 
 
 @contextmanager
-def new_folder(out: Path, force: bool, mark: str) -> Iterator[Path]:
+def new_folder(out: Path, force: bool, mark: str, names: Collection[str]) -> Iterator[Path]:
     """A temporary folder to fill, which becomes ``out`` when the block ends well.
 
     Args:
         out: the folder to make.
         force: replace it if it exists.
         mark: a file in it by which ours is known; nothing else is ever replaced.
+        names: of all files that it will hold; a folder that holds others too is not replaced.
 
     Raises:
         UserError: it exists, cannot be made, or the disk is full.
     """
-    _refuse(out, force, mark)
+    _refuse(out, force, mark, names)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
@@ -50,13 +51,19 @@ def new_folder(out: Path, force: bool, mark: str) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _refuse(out: Path, force: bool, mark: str) -> None:
+def _refuse(out: Path, force: bool, mark: str, names: Collection[str]) -> None:
     if not out.exists() and not out.is_symlink():
         return
     if not force:
         raise UserError(f"{out} exists: choose another --out, or replace it with --force.")
     if not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
         raise UserError(f"{out} exists and is not a prepared corpus (no {mark} in it), so it is not replaced.")
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in names)
+    if foreign:
+        raise UserError(
+            f"{out} also holds {', '.join(foreign[:3])}{' ...' if foreign[3:] else ''}, which no preparation wrote and "
+            f"--force would delete: move it away, or choose another --out."
+        )
 
 
 def _replace(work: Path, out: Path) -> None:

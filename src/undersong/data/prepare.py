@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from undersong.data.annotating import Annotator
 from undersong.data.batch import SPECIAL, UNK
-from undersong.data.corpora.find import find_source
+from undersong.data.corpora.find import find_source, path_of
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.corpora.treebank import Treebank
@@ -25,7 +25,7 @@ from undersong.data.encoding import PieceEncoder, WordEncoder
 from undersong.data.output import new_folder
 from undersong.data.progress import Steps, progress
 from undersong.data.query import Rules, encoded, lines, own_gate, run, splits_said
-from undersong.data.store import SPLITS, Corpus
+from undersong.data.store import DERIVED, SPLITS, Corpus
 from undersong.data.tally import Tally, count, of_split
 from undersong.data.tokens import Tokenizer, dump
 from undersong.data.writer import SplitWriter
@@ -33,6 +33,8 @@ from undersong.errors import UserError
 from undersong.settings import need_share
 
 _FORMAT = 1  # of the folder
+_MARK = "corpus.json"
+_FILES = (_MARK, "tokenizer.json", *(f"{name}.arrow" for name in SPLITS), DERIVED)  # all that the folder may hold
 
 
 def prepare(
@@ -89,7 +91,7 @@ def prepare(
         annotated: share of a treebank's training sentences, chosen by a hash of their words, that keep their
             annotation; 1 is all.
         skip_invalid: leave out, and count, lines that are not UTF-8 text, instead of stopping at the first.
-        force: replace the folder if it holds a corpus.
+        force: replace the folder if it holds a corpus and nothing else.
         show_progress: draw a progress bar, if standard error is a terminal, and say at the end what was prepared.
 
     Returns:
@@ -103,6 +105,7 @@ def prepare(
         raise UserError(f"--punctuation {punctuation!r} is neither: choose keep or drop.")
     need_share(annotated=annotated)
     columns = Columns(text_column, label_column, split_column, header)
+    _apart(source, Path(out))
     separator = None if not sentence_separator else sentence_separator.replace("\\t", "\t")
     found = find_source(source, columns, separator, Treebank(tag_column, punctuation == "drop"))
     settings = {
@@ -125,7 +128,7 @@ def prepare(
         }
     elif annotated < 1:
         raise UserError(f"{source} is not a treebank, so it has no annotation: leave out --annotated.")
-    with new_folder(Path(out), force, "corpus.json") as work, progress(show_progress) as steps:
+    with new_folder(Path(out), force, _MARK, _FILES) as work, progress(show_progress) as steps:
         given = splits_said(found, skip_invalid) if found.given is None else found.given
         rules = Rules(min_words, max_words, lowercase, splits, given, skip_invalid, annotated)
         tally = count(found, rules, work, steps)
@@ -155,7 +158,7 @@ def prepare(
             "skipped": dict(sorted((found.skipped | tally.skipped).items())),
         }
         text = json.dumps(info, indent=1, ensure_ascii=False) + "\n"
-        (work / "corpus.json").write_text(text, encoding="utf-8")
+        (work / _MARK).write_text(text, encoding="utf-8")
     if show_progress:
         print(_summary(info), file=sys.stderr)
     return Corpus.open(out)
@@ -188,8 +191,15 @@ def _check(min_words: int, max_words: int, vocabulary: int, bpe: bool, splits: t
     least = len(SPECIAL) + (256 if bpe else 1)
     if vocabulary < least:
         raise UserError(f"A vocabulary of {vocabulary} is too small: give at least {least}.")
-    if len(splits) != 3 or min(splits) < 0 or splits[0] == 0 or abs(sum(splits) - 1) > 1e-6:
+    if len(splits) != 3 or min(splits) < 0 or splits[0] == 0 or not abs(sum(splits) - 1) <= 1e-6:
         raise UserError(f"Splits {splits} are not three shares that add up to 1, the first above 0.")
+
+
+def _apart(source: str, out: Path) -> None:
+    """See that replacing ``out`` would not delete what is to be read."""
+    path = path_of(source)
+    if path is not None and path.resolve().is_relative_to(out.resolve()):
+        raise UserError(f"The source {source} lies inside {out}, which is made anew as a whole: choose another --out.")
 
 
 def _sorted(labels: set[str]) -> list[str]:

@@ -122,14 +122,22 @@ class _Parts(DataSourceTask):
         return daft.Schema.from_pyarrow_schema(self.arrow)
 
     async def read(self) -> AsyncIterator[RecordBatch]:
-        try:
-            for part in self.parts:
+        for part in self.parts:
+            try:
                 for batch in part.read():
                     if self.gate is not None:
                         await self.gate.enter(len(batch))
                     yield _to_daft(checked(part, batch, self.skip_invalid), self.arrow)
-        except UserError as error:
-            yield _to_daft(failure(str(error), self.arrow), self.arrow)
+            except Exception as error:  # any other would be lost in daft, or end the query as if nothing were left
+                yield _to_daft(failure(_said(part, error), self.arrow), self.arrow)
+                return
+
+
+def _said(part: Part, error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{part.name} cannot be read ({what}): see that it is whole, and the columns those that you mean."
 
 
 def _to_daft(batch: pa.RecordBatch, schema: pa.Schema) -> RecordBatch:
@@ -138,7 +146,8 @@ def _to_daft(batch: pa.RecordBatch, schema: pa.Schema) -> RecordBatch:
 
 def failure(message: str, schema: pa.Schema = SCHEMA) -> pa.RecordBatch:
     """A row that carries an error."""
-    row = {"split": pa.array([FAILED], pa.int8()), "skipped": pa.array([message], pa.large_string())}
+    text = message.encode("utf-8", "backslashreplace")  # the name of a file need not be UTF-8
+    row = {"split": pa.array([FAILED], pa.int8()), "skipped": pa.array([text], pa.large_string())}
     return pa.record_batch([row.get(field.name, pa.nulls(1, field.type)) for field in schema], schema=schema)
 
 

@@ -27,6 +27,7 @@ from undersong.files import read_object
 
 SPLITS = ("train", "valid", "test")
 ANNOTATIONS = ("tags", "heads", "spans")
+DERIVED = "kept"  # a folder beside the splits, of what others made from the corpus and can make again
 
 
 class Split:

@@ -19,6 +19,8 @@ from undersong.data.batch import SPECIAL, UNK
 from undersong.errors import UserError
 from undersong.files import write_atomically
 
+_LONGEST = 1000  # characters of a word that byte pairs are learned from: the time that takes grows with their square
+
 
 class Tokenizer:
     """Turns text into ids and back.
@@ -49,6 +51,8 @@ class Tokenizer:
     def train_bpe(sentences: Iterable[str], size: int, lowercase: bool = True) -> "Tokenizer":
         """A byte-pair tokenizer, learned from sentences whose words are joined by single spaces.
 
+        Nothing is learned from words of more than 1,000 characters; they are encoded like all others.
+
         Args:
             sentences: already lower-cased, if ``lowercase``.
             size: number of pieces, the four special ones and the 256 bytes included.
@@ -64,7 +68,7 @@ class Tokenizer:
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-        inner.train_from_iterator(sentences, trainer)
+        inner.train_from_iterator(map(_without_overlong, sentences), trainer)
         inner.normalizer = normalizers.Lowercase() if lowercase else None  # type: ignore[assignment]
         inner.pre_tokenizer = pre_tokenizers.Sequence([_word_rule(), to_bytes])
         return Tokenizer(inner, lowercase)
@@ -128,6 +132,12 @@ class Tokenizer:
 
     def _bytes(self, ids: Sequence[int]) -> Iterator[str]:
         yield self.inner.decode(list(ids), skip_special_tokens=False)
+
+
+def _without_overlong(sentence: str) -> str:
+    if len(sentence) <= _LONGEST:
+        return sentence
+    return " ".join(word for word in sentence.split(" ") if len(word) <= _LONGEST)
 
 
 def _word_rule() -> pre_tokenizers.PreTokenizer:

@@ -14,10 +14,8 @@ import safetensors.torch
 from torch import nn
 
 from undersong.configurable import describe
-from undersong.data.store import Corpus
+from undersong.data.store import DERIVED, Corpus
 from undersong.files import write_atomically
-
-FOLDER = "kept"
 
 
 def kept(net: nn.Module, corpus: Corpus, what: str, settings: Any, train: Callable[[], None]) -> None:
@@ -42,4 +40,4 @@ def kept(net: nn.Module, corpus: Corpus, what: str, settings: Any, train: Callab
 def path_of(corpus: Corpus, what: str, settings: Any) -> Path:
     """Where the net of these settings is kept."""
     text = json.dumps([corpus.hash, corpus.vocab_size, describe(settings)], sort_keys=True)
-    return corpus.folder / FOLDER / f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
+    return corpus.folder / DERIVED / f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"

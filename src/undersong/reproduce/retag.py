@@ -38,6 +38,7 @@ def retagged(run: Path, out: Path, max_words: int) -> Path:
         for split in SPLITS:
             found = tag(loaded, list(read_split(loaded, split)))
             (Path(folder) / f"{split}.conllu").write_text(write_conllu(found), encoding="utf-8")
+        (out / MADE_BY).unlink(missing_ok=True)
         prepare(folder, out=out, text_column="upos", min_words=1, max_words=max_words, show_progress=False, force=True)
     write_atomically(out / MADE_BY, json.dumps(wanted, indent=1).encode())
     return out

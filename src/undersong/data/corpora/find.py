@@ -26,6 +26,7 @@ _TABLES: dict[str, Reader] = {
     ".parquet": read_parquet, ".pq": read_parquet,
 }  # fmt: skip
 _TEXTS = (".txt", ".text", "")
+_WORDNET = ("wordnet", "wordnet:definitions", "wordnet:examples")
 
 
 def find_source(name: str, columns: Columns, separator: str | None = None, reading: Treebank | None = None) -> Source:
@@ -41,7 +42,7 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
         UserError: there is no such source, or it is no treebank and something is asked of it as of one.
     """
     wanted = Treebank() if reading is None else reading
-    if name in ("wordnet", "wordnet:definitions", "wordnet:examples"):
+    if name in _WORDNET:
         found = wordnet_source(examples=name == "wordnet:examples")
     elif name.startswith("hf:"):
         found = hub_source(name.removeprefix("hf:"), columns)
@@ -61,6 +62,16 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
         raise UserError(f"{name} is a treebank, whose sentences are given: leave out --sentence-separator.")
     parts = [Part(part.name, partial(_cut, part, separator), part.unit) for part in found.parts]
     return Source(parts, found.labelled, found.label_names, found.given, found.skipped)
+
+
+def path_of(name: str) -> Path | None:
+    """The file or folder that the source of that name is read from; None if it is none of the user's.
+
+    >>> path_of("wordnet"), path_of(".")
+    (None, PosixPath('.'))
+    """
+    path = Path(name.removeprefix("hf:"))
+    return path if name not in _WORDNET and path.exists() else None
 
 
 def _cut(part: Part, separator: str) -> Iterator[pa.RecordBatch]:

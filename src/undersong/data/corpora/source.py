@@ -1,8 +1,8 @@
 """What every source of sentences looks like to ``prepare``: parts that yield record batches of lines.
 
 A line is the bytes of a text, its label as written, the split it is said to belong to (-1 where none is), its row
-number in its part, for error messages, and a reason to leave it out, if the source itself has one. Text stays bytes
-until ``checked`` has seen that it is text.
+number in its part, for error messages, and a reason to leave it out, if the source itself has one. Text and label are
+bytes until ``checked`` has seen that they are text.
 
 Knows nothing of words or vocabularies.
 """
@@ -28,6 +28,8 @@ SCHEMA = pa.schema(
     }
 )
 
+_UNCHECKED = SCHEMA.set(1, pa.field("label", pa.large_binary()))
+
 # What lines of a treebank carry too: tags and heads by word, two places and a label by constituent, what was unusual.
 ANNOTATED = pa.schema(
     {
@@ -52,7 +54,7 @@ class Part:
 
     Attributes:
         name: how errors name it.
-        read: opens it afresh and yields record batches of its source's schema.
+        read: opens it afresh and yields record batches of its source's schema, but for labels, which are bytes.
         unit: what its row numbers count, as errors call it.
     """
 
@@ -84,7 +86,7 @@ class Source:
 
     @property
     def schema(self) -> pa.Schema:
-        """Of the record batches of its parts."""
+        """Of the record batches of its parts, once they are checked."""
         return pa.schema([*SCHEMA, *ANNOTATED]) if self.annotations else SCHEMA
 
 
@@ -95,11 +97,11 @@ def record_batch(
     split: pa.Array | int = BY_HASH,
     skipped: pa.Array | None = None,
 ) -> pa.RecordBatch:
-    """A batch of lines of ``SCHEMA``; a missing column is all nulls."""
-    nulls = pa.nulls(len(text), pa.large_string())
+    """A batch of lines not yet checked; a missing column is all nulls."""
     splits = pa.repeat(pa.scalar(split, pa.int8()), len(text)) if isinstance(split, int) else split
-    columns = [text, nulls if label is None else label, splits, row, nulls if skipped is None else skipped]
-    return pa.record_batch(columns, schema=SCHEMA)
+    labels = pa.nulls(len(text), pa.large_binary()) if label is None else label
+    reasons = pa.nulls(len(text), pa.large_string()) if skipped is None else skipped
+    return pa.record_batch([text, labels, splits, row, reasons], schema=_UNCHECKED)
 
 
 def of_rows(rows: Iterable[tuple[int, str | None, str | None]], split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
@@ -116,14 +118,17 @@ def of_rows(rows: Iterable[tuple[int, str | None, str | None]], split: int = BY_
 
 def _block(block: list[tuple[int, str | None, str | None]], split: int) -> pa.RecordBatch:
     numbers, texts, labels = zip(*block, strict=True)
+    return record_batch(_bytes(texts), pa.array(numbers, pa.int64()), _bytes(labels), split)
+
+
+def _bytes(values: Iterable[str | None]) -> pa.LargeBinaryArray:
     # A lone surrogate cannot be written as UTF-8; passed on so, the check of lines names its row.
-    text = [t if t is None else t.encode("utf-8", "surrogatepass") for t in texts]
-    label = pa.array(labels, pa.large_string())
-    return record_batch(pa.array(text, pa.large_binary()), pa.array(numbers, pa.int64()), label, split)
+    found = [value if value is None else value.encode("utf-8", "surrogatepass") for value in values]
+    return pa.array(found, pa.large_binary())
 
 
 def checked(part: Part, batch: pa.RecordBatch, skip_invalid: bool) -> pa.RecordBatch:
-    """The same lines, once they are known to be UTF-8 text without NUL bytes.
+    """The same lines, once they are known to be UTF-8 text without NUL bytes, their labels as strings.
 
     Args:
         part: where they come from, for the error.
@@ -133,12 +138,11 @@ def checked(part: Part, batch: pa.RecordBatch, skip_invalid: bool) -> pa.RecordB
     Raises:
         UserError: a line is not text; names the line.
     """
-    text = batch.column("text")
-    if len(batch) == 0 or _is_text(b"".join(text.drop_null().to_pylist())):
-        return batch
-    values, skipped = text.to_pylist(), batch.column("skipped").to_pylist()
-    for i, value in enumerate(values):
-        reason = None if value is None else _fault(value)
+    if _all_text(batch):
+        return _replaced(batch, label=batch.column("label"))
+    values, labels, skipped = (batch.column(name).to_pylist() for name in ("text", "label", "skipped"))
+    for i, (value, label) in enumerate(zip(values, labels, strict=True)):
+        reason = _fault(value, label)
         if reason is None:
             continue
         if not skip_invalid:
@@ -147,33 +151,46 @@ def checked(part: Part, batch: pa.RecordBatch, skip_invalid: bool) -> pa.RecordB
                 f"{part.name}, {part.unit} {row}: {reason}. Correct it (is the file really UTF-8 text?), or leave such "
                 f"lines out with --skip-invalid."
             )
-        values[i], skipped[i] = None, reason
-    marked = batch.set_column(0, SCHEMA.field("text"), pa.array(values, pa.large_binary()))
-    place = batch.schema.get_field_index("skipped")
-    return marked.set_column(place, SCHEMA.field("skipped"), pa.array(skipped, pa.large_string()))
+        values[i], labels[i], skipped[i] = None, None, reason
+    return _replaced(
+        batch,
+        text=pa.array(values, pa.large_binary()),
+        label=pa.array(labels, pa.large_binary()),
+        skipped=pa.array(skipped, pa.large_string()),
+    )
 
 
-def _is_text(block: bytes) -> bool:
-    if 0 in block:
-        return False
-    if block.isascii():
+def _replaced(batch: pa.RecordBatch, **columns: pa.Array) -> pa.RecordBatch:
+    for name, values in columns.items():
+        column = SCHEMA.field(name)
+        batch = batch.set_column(batch.schema.get_field_index(name), column, values.cast(column.type))
+    return batch
+
+
+def _all_text(batch: pa.RecordBatch) -> bool:
+    """Whether no line has a fault, found out faster than line by line."""
+    # Parted by line ends, so that two halves of a character in two lines do not make a whole one.
+    text, labels = (b"\n".join(batch.column(name).drop_null().to_pylist()) for name in ("text", "label"))
+    return 0 not in text and _is_utf8(text) and _is_utf8(labels)
+
+
+def _is_utf8(value: bytes) -> bool:
+    if value.isascii():
         return True
-    # Lines are checked one by one only where the block fails, so a character cut in two by a line end must fail here:
-    # it does, since a line end is never inside a character.
     try:
-        block.decode("utf-8")
+        value.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _fault(value: bytes) -> str | None:
-    if 0 in value:
+def _fault(text: bytes | None, label: bytes | None) -> str | None:
+    if text is not None and 0 in text:
         return "holds a NUL byte"
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
+    if text is not None and not _is_utf8(text):
         return "is not valid UTF-8"
+    if label is not None and not _is_utf8(label):
+        return "has a label that is not valid UTF-8"
     return None
 
 

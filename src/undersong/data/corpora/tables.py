@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
-from undersong.data.corpora.opening import opened, seekable
+from undersong.data.corpora.opening import kind_of, opened, seekable
 from undersong.data.corpora.source import BLOCK, BY_HASH, SPLIT_NAMES, of_rows, record_batch
 from undersong.errors import UserError
 
@@ -61,12 +61,16 @@ class Columns:
             )
         return usual[0]
 
+    def used(self, text: str) -> list[str]:
+        """The columns to read, where ``text`` is the one of texts; each once, whatever it is used for."""
+        return list(dict.fromkeys(name for name in (text, self.label, self.split) if name is not None))
+
 
 def table_batch(
     table: pa.Table | pa.RecordBatch, columns: Columns, text: str, first: int, split: int, where: str
 ) -> pa.RecordBatch:
     """Lines from some rows of a table, the first of which is row number ``first``."""
-    labels = None if columns.label is None else _plain(table.column(columns.label)).cast(pa.large_string())
+    labels = None if columns.label is None else _bytes(_plain(table.column(columns.label)))
     splits: pa.Array | int = split
     if columns.split is not None:
         splits = splits_of(_plain(table.column(columns.split)).to_pylist(), where)
@@ -74,12 +78,19 @@ def table_batch(
     values = _plain(table.column(text))
     if not _is_textual(values.type):
         raise UserError(f"{where}: column {text!r} holds {values.type}, not text: give another with --text-column.")
-    return record_batch(values.cast(pa.large_binary()), rows, labels, splits)
+    return record_batch(_bytes(values), rows, labels, splits)
 
 
 def _is_textual(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return pa.types.is_null(kind) or any(test(kind) for test in tests)
+    types = pa.types
+    strings = (types.is_string, types.is_large_string, types.is_string_view)
+    binaries = (types.is_binary, types.is_large_binary, types.is_binary_view)
+    return types.is_null(kind) or any(test(kind) for test in (*strings, *binaries))
+
+
+def _bytes(values: pa.Array) -> pa.LargeBinaryArray:
+    """Texts as they are, whether they are UTF-8 or not; numbers as they are written."""
+    return (values if _is_textual(values.type) else values.cast(pa.large_string())).cast(pa.large_binary())
 
 
 def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -93,16 +104,23 @@ def splits_of(names: Sequence[Any], where: str) -> pa.Array:
     Raises:
         UserError: a name is none of the usual ones.
     """
-    numbers = {name: SPLIT_NAMES.get(str(name).strip().lower()) for name in set(names) if name not in (None, "")}
-    for name, number in numbers.items():
-        if number is None:
+    numbers = {"": BY_HASH} | SPLIT_NAMES
+    written = [_written(name).strip() for name in names]
+    for name in written:
+        if name.lower() not in numbers:
             raise UserError(f"{where}: {name!r} in the split column is none of {', '.join(SPLIT_NAMES)}.")
-    return pa.array([numbers.get(name, BY_HASH) for name in names], pa.int8())
+    return pa.array([numbers[name.lower()] for name in written], pa.int8())
+
+
+def _written(name: Any) -> str:
+    if name is None:
+        return ""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
     """The rows of a csv or tsv file (by its name)."""
-    tabs = ".tsv" in path.suffixes
+    tabs = kind_of(path) == ".tsv"
     parse = pacsv.ParseOptions(
         delimiter="\t" if tabs else ",", quote_char=False if tabs else '"', newlines_in_values=not tabs
     )
@@ -115,8 +133,8 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
             "Convert it, or rename it."
         )
     text = columns.text_in(names, str(path))
-    used = [name for name in (text, columns.label, columns.split) if name is not None]
-    kinds = {name: pa.large_string() for name in used} | {text: pa.large_binary()}
+    used = columns.used(text)
+    kinds = dict.fromkeys(used, pa.large_binary())
     convert = pacsv.ConvertOptions(include_columns=used, column_types=kinds, strings_can_be_null=False)
     skip = {"skip_rows": 1} if columns.header else {}
     reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, column_names=names, **skip)
@@ -182,7 +200,8 @@ def _jsonl_block(
 
 def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str | None, Any]:
     try:
-        found = json.loads(line)
+        # Bytes that are no text stay in their texts, for the check that all lines go through.
+        found = json.loads(line.decode("utf-8-sig", "surrogateescape"))
     except (ValueError, RecursionError) as error:  # the second: objects nested too deeply
         raise UserError(f"{where} is not JSON ({error}): a .jsonl file holds one object a line.") from error
     if not isinstance(found, dict):
@@ -203,10 +222,9 @@ def read_parquet(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{path} is not a parquet file ({error}).") from error
         text = columns.text_in(table.schema_arrow.names, str(path))
-        used = [name for name in (text, columns.label, columns.split) if name is not None]
         first = 1
         try:
-            for rows in table.iter_batches(BLOCK, columns=list(dict.fromkeys(used))):
+            for rows in table.iter_batches(BLOCK, columns=columns.used(text)):
                 yield table_batch(rows, columns, text, first, split, str(path))
                 first += len(rows)
         except (pa.ArrowException, OSError) as error:  # the footer is whole, the rows are not
