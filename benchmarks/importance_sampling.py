@@ -1,6 +1,6 @@
 """Importance-sampled likelihood, 500 samples a sentence: undersong's own path against one sentence at a time.
 
-    python -m benchmarks.importance_sampling [--json]
+    python -m benchmarks.importance_sampling [--json] [--kept]
 
 Same weights, sentences, samples, noise and threads; arms in turns; medians. The opponent is the faster one, on this
 machine, of two whose logits are products of torch's BLAS (``one_sentence``) or of oneDNN (``onednn``). ``ratio`` is for

@@ -1,6 +1,6 @@
 """Training a sentence VAE: tokens/s of undersong's own step against the usual implementation.
 
-    python -m benchmarks.train_sentence_vae [--json] [--elbo] [--profile]
+    python -m benchmarks.train_sentence_vae [--json] [--elbo] [--kept] [--profile]
 
 Same model, batches, threads and optimiser; arms in turns; medians. The opponent is the faster one, on this machine, of
 two whose logits are products of torch's BLAS (``usual``) or of oneDNN (``onednn``). ``ratio`` is for the precision that

@@ -1,7 +1,7 @@
 """Matrix products by the fastest kernel that the machine has for them: left @ matrix.T, and sums of left.T @ right.
 
-oneDNN beats BLAS in fp32 on x86, by a tenth (AMD Zen 4) or by half (Zen 5), more so for the thin matrices of a
-recurrent step and where the matrix is laid out once for many products; for few, laying it out costs more than it saves,
+oneDNN beats BLAS in fp32 on x86, by a tenth (measured: AMD Zen 4) or twofold (Zen 5), more so for the thin matrices of
+a recurrent step and where the matrix is laid out once for many products; for few, laying it out costs more than it saves,
 in memory touched for the first time above all. They are reached through torch's own operators, which other processors
 and builds may lack: then it is ``torch.nn.functional.linear``.
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 # From where on laying the matrix out costs less than it saves: rows multiplied in all, in fp32 (measured: Zen 4);
-# products made, in bf16, as the matrix lies and transposed (Zen 5; on Zen 4 it was from 2 and 5 on).
+# products made, in bf16, as the matrix lies and transposed (Zen 5; Zen 4 gained from 2 and 5 on).
 _ROWS_IN_FP32 = 2500
 _PRODUCTS_IN_BF16 = (6, 16)
 _ADDED = 2000  # rows of a sum that stay in cache while a product is added to them

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from undersong.distributions.first_order import first_order
+from undersong.nets.cells import State
 from undersong.nets.precision import ONCE
-
-State = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
