@@ -7,22 +7,37 @@ import torch
 from tests.nets.interpreted import interpreted
 from torch import Tensor
 
-from undersong.nets import fused, products
-from undersong.nets.precision import BF16, FP32, PLAIN, using
+from undersong.nets import fused, one_pass, products, softmax_pass
+from undersong.nets.exp_pass import ExpPass
+from undersong.nets.precision import BF16, FP32, PLAIN, Precision, using
+from undersong.nets.softmax_pass import SoftmaxPass
 from undersong.nets.vocabulary import Vocabulary
 
+Used = set[str]  # what has made probabilities
 
-@pytest.fixture(params=["plain", "triton"])
-def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What makes probabilities of logits: torch's operations, or the kernel for CUDA in Triton's interpreter."""
-    used: list[bool] = []
-    if request.param == "triton":
+
+def ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> Used:
+    """Have probabilities made by exp of columns, by softmax of rows or by CUDA's kernel in Triton's interpreter."""
+    used: Used = set()
+    monkeypatch.setattr(fused, "on_intel", lambda device: name == "exp")
+    for kind, its_name in ((ExpPass, "exp"), (SoftmaxPass, "softmax")):
+        run = kind.run
+        monkeypatch.setattr(kind, "run", lambda *given, run=run, its=its_name: used.add(its) or run(*given))
+    if name == "triton":
         interpreted()
-        kernel = fused._kernel
-        monkeypatch.setattr(fused, "_has_kernel", lambda device: True)
-        monkeypatch.setattr(fused, "_kernel", lambda *given, keep: used.append(keep) or kernel(*given, keep=keep))
-    yield
-    assert bool(used) == (request.param == "triton" and "no_rows" not in request.node.name)
+        kernel = softmax_pass._kernel
+        monkeypatch.setattr(softmax_pass, "_has_kernel", lambda device: True)
+        monkeypatch.setattr(
+            softmax_pass, "_kernel", lambda *given, keep: used.add("triton") or kernel(*given, keep=keep)
+        )
+    return used
+
+
+@pytest.fixture(params=["exp", "softmax", "triton"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Used]:
+    used = ask_for(request.param, monkeypatch)
+    yield used
+    assert request.param in used or "no_rows" in request.node.name
 
 
 def case(rows: int, vocab: int = 97, width: int = 16, scale: float = 1.0) -> tuple[Vocabulary, Tensor, Tensor]:
@@ -43,7 +58,7 @@ def gradients(layer: Vocabulary, hidden: Tensor, targets: Tensor, upstream: Tens
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("even", [False, True])
 def test_fused_equals_plain(rows: int, weighted: bool, even: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "_CHUNK", 8 * 97 * 4)
+    monkeypatch.setattr(one_pass, "_CHUNK", 8 * 97 * 4)
     layer, hidden, targets = case(rows)
     upstream = torch.full((rows,), 0.25) if even else torch.randn(rows)
     ours = gradients(layer, hidden, targets, upstream, weighted)
@@ -78,6 +93,20 @@ def test_an_impossible_target_keeps_its_value() -> None:
     assert torch.isfinite(torch.autograd.grad(value.sum(), hidden)[0]).all()
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("precision", [FP32, BF16])
+def test_where_exp_overflows_softmax_stands_in(
+    scale: float, alone: bool, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = ask_for("exp", monkeypatch)
+    layer, hidden, targets = case(5, scale=scale)
+    with using(layer, precision), torch.set_grad_enabled(not alone):
+        value = layer.log_prob(hidden, targets)
+    assert value.isfinite().all()
+    assert used == ({"exp"} if scale == 1 else {"exp", "softmax"})
+
+
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_in_double_precision(weighted: bool) -> None:
@@ -98,6 +127,7 @@ def test_without_gradients_values_are_the_same() -> None:
     torch.testing.assert_close(alone, layer.log_prob(hidden, targets).detach(), rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.usefixtures("kernel")
 def test_only_what_needs_a_gradient_gets_one() -> None:
     layer, hidden, targets = case(9)
     layer.requires_grad_(False)
@@ -116,6 +146,7 @@ def test_no_rows() -> None:
     assert float(layer.weight.grad.abs().sum()) == 0  # type: ignore[union-attr]
 
 
+@pytest.mark.usefixtures("kernel")
 def test_the_backward_pass_may_run_twice() -> None:
     layer, hidden, targets = case(9)
     loss = layer.log_prob(hidden, targets).mean()
@@ -151,10 +182,11 @@ def test_bf16_stays_near() -> None:
         assert float((a - b).norm() / b.norm()) < 0.01
 
 
+@pytest.mark.usefixtures("kernel")
 def test_bf16_in_many_chunks_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of rows, blocks of a chunk that are summed at a time, blocks of the gradient: all of them count."""
-    monkeypatch.setattr(fused, "_CHUNK", 2 * 500 * 64)
-    monkeypatch.setattr(fused, "_SUMMED", 4 * 500 * 20)
+    monkeypatch.setattr(one_pass, "_CHUNK", 2 * 500 * 64)
+    monkeypatch.setattr(softmax_pass, "_SUMMED", 4 * 500 * 20)
     monkeypatch.setattr(products, "_ADDED", 130)
     layer, hidden, targets = case(400, vocab=500, width=64)
     upstream = torch.full((400,), 1 / 400)
@@ -175,15 +207,16 @@ def test_a_kernel_that_cannot_be_made_is_done_without(monkeypatch: pytest.Monkey
         raise RuntimeError("Failed to find C compiler")
 
     zeros = torch.zeros
-    monkeypatch.setattr(fused, "find_spec", lambda name: object())
-    monkeypatch.setattr(fused, "_kernel", broken)
+    monkeypatch.setattr(softmax_pass, "find_spec", lambda name: object())
+    monkeypatch.setattr(softmax_pass, "_kernel", broken)
     monkeypatch.setattr(torch, "zeros", lambda *size, device: zeros(*size))
-    fused._has_kernel.cache_clear()
+    softmax_pass._has_kernel.cache_clear()
     with pytest.warns(UserWarning, match="Failed to find C compiler"):
-        assert not fused._has_kernel("cuda")
-    fused._has_kernel.cache_clear()
+        assert not softmax_pass._has_kernel("cuda")
+    softmax_pass._has_kernel.cache_clear()
 
 
+@pytest.mark.usefixtures("kernel")
 def test_tied_weights_gather_both_gradients() -> None:
     layer, _, targets = case(6)
     embed = torch.nn.Embedding(97, 16)
@@ -198,16 +231,19 @@ def test_tied_weights_gather_both_gradients() -> None:
     torch.testing.assert_close(fused_gradient, embed.weight.grad, rtol=1e-5, atol=1e-5)
 
 
-def test_never_holds_all_logits() -> None:
+@pytest.mark.parametrize("name", ["exp", "softmax"])
+def test_never_holds_all_logits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = ask_for(name, monkeypatch)
     rows, vocab, width = 8192, 4000, 8
     layer, hidden, targets = case(rows, vocab, width)
     with torch.profiler.profile(profile_memory=True) as record:
         layer.log_prob(hidden, targets).sum().backward()
     largest = max(event.cpu_memory_usage for event in record.events() if "::" in event.name)
-    assert largest <= fused._CHUNK < rows * vocab * 4 / 5
+    assert used == {name}
+    assert largest <= one_pass._CHUNK < rows * vocab * 4 / 5
     held = peak = 0
     for event in record.profiler.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)
-    assert 0 < peak < 3 * fused._CHUNK  # a chunk's logits, its probabilities, and small change
+    assert 0 < peak < 3 * one_pass._CHUNK  # a chunk's logits, its probabilities, and small change

@@ -8,27 +8,22 @@ The first is exact for any u, since u_n only scales it. The others need u before
 equal (the mean of a batch) they too are made in the forward pass, with u = 1, and scaled; otherwise p is made again.
 p is never corrected by the one-hot target: that part is a gather (d/dh) and a scatter (d/dW) of a few rows.
 
-In bf16 the products read bf16 and the chunk of logits is bf16; the target's own logit, lse and all sums are fp32.
-On CUDA products are cuBLAS's, and what lies between them is one kernel of ours (``nets.kernels``).
+How p is made is a pass's affair: ``exp_pass`` where it is the faster one and its numbers stay finite, ``softmax_pass``
+elsewhere. In bf16 the products read bf16; the target's own logit, lse and all sums are fp32.
 Knows nothing of modules.
 """
 
-import warnings
-from collections.abc import Iterator
-from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from undersong.distributions.first_order import first_order
+from undersong.nets.exp_pass import ExpPass
+from undersong.nets.one_pass import Found
 from undersong.nets.precision import ONCE, Precision
-from undersong.nets.products import Matrix, OuterSum
-
-_CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
-_SUMMED = 6_000_000  # bytes of a chunk that are summed at a time where they must be copied for it
-_CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
+from undersong.nets.products import on_intel
+from undersong.nets.softmax_pass import SoftmaxPass
 
 
 def log_prob(
@@ -50,111 +45,17 @@ def log_prob(
     dtype = precision.dtype if precision.name != "fp32" else hidden.dtype
     learning = torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad or bias.requires_grad)
     if not learning:
-        return _Pass(hidden, weight, bias, targets, dtype).likelihood()
+        return _run(None, False, hidden, weight, bias, targets, dtype)[0]
     return _LogProb.apply(hidden, weight, bias, targets, dtype, weighted)
 
 
-class _Pass:
-    """One pass over the rows, chunk by chunk."""
-
-    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
-        self.hidden, self.weight, self.bias, self.targets, self.dtype = hidden, weight, bias, targets, dtype
-        chunk = _CHUNK_CUDA if hidden.is_cuda else _CHUNK
-        most = max(1, chunk // (weight.shape[0] * dtype.itemsize))
-        self.uses = -(-len(targets) // most)
-        even = -(-len(targets) // max(1, self.uses))  # a short last chunk would cost nearly as much as a whole one
-        self.rows = min(most, -(-even // 16) * 16)  # kernels come in blocks of 16 rows
-        self.to_logits = Matrix(weight, dtype, self.rows, self.uses)
-        self.short_bias = bias.to(dtype)
-
-    def chunks(self) -> Iterator[tuple[slice, Tensor]]:
-        """Slices of rows and their logits [n, V]."""
-        for first in range(0, len(self.targets), max(1, self.rows)):
-            rows = slice(first, first + self.rows)
-            yield rows, self.to_logits(self.hidden[rows].to(self.dtype), self.short_bias)
-
-    def likelihood(self) -> Tensor:
-        """Log-probabilities alone: [N]."""
-        lse = self.hidden.new_empty(len(self.targets))
-        for rows, logits in self.chunks():
-            _logsumexp(logits, out=lse[rows])
-            del logits
-        return self.target_logits() - lse
-
-    def target_logits(self) -> Tensor:
-        """The targets' own logits, from fp32 inputs: [N]."""
-        return (self.hidden * self.weight[self.targets]).sum(-1) + self.bias[self.targets]
-
-    def gradients(
-        self, upstream: Tensor | None, of_hidden: bool
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
-        """lse [N] and minus the sums over p: [N, H], [V, H] and [V].
-
-        Args:
-            upstream: a factor for each row in the sums over rows [N]; None to leave these sums out.
-            of_hidden: False to leave out the gradient of the hidden states.
-        """
-        lse = self.hidden.new_empty(len(self.targets))
-        in_hidden = torch.empty_like(self.hidden) if of_hidden else None
-        in_weight = in_bias = None
-        if upstream is not None:
-            in_weight, in_bias = OuterSum(self.weight), torch.zeros_like(self.bias)
-        back = Matrix(self.weight.t(), self.dtype, self.rows, self.uses) if of_hidden else None
-        for rows, logits in self.chunks():
-            p = _softmax(logits, out=lse[rows])
-            if in_hidden is not None and back is not None:
-                in_hidden[rows] = back(p).neg_()
-            if upstream is not None and in_weight is not None and in_bias is not None:
-                factor = -upstream[rows]
-                in_weight.add(p, (self.hidden[rows] * factor[:, None]).to(self.dtype))
-                in_bias += torch.mm(factor[None].to(self.dtype), p)[0]
-            del logits, p  # before the next chunk is made
-        return lse, in_hidden, None if in_weight is None else in_weight.total(), in_bias
-
-
-def _softmax(logits: Tensor, out: Tensor) -> Tensor:
-    """Turn logits [n, V] into probabilities in place, as a second chunk would not stay in cache; ``out``: logsumexp."""
-    if _has_kernel(logits.device.type):
-        _kernel(logits, out, keep=True)
-        return logits
-    top = logits.amax(-1)
-    p = torch.softmax(logits, -1, out=logits)
-    # The largest probability is 1 / sum exp(logits - top), and never underflows. Numbers from 0 on are in the order of
-    # their bits, and whole numbers are compared faster.
-    largest = p.view(torch.int16).amax(-1).view(p.dtype) if p.dtype == torch.bfloat16 else p.amax(-1)
-    torch.sub(top.to(out.dtype), largest.to(out.dtype).log(), out=out)
-    return p
-
-
-def _logsumexp(logits: Tensor, out: Tensor) -> None:
-    """The same without probabilities: rounded logits [n, V] are summed in the dtype of ``out``, a block at a time."""
-    if _has_kernel(logits.device.type):
-        _kernel(logits, out, keep=False)
-        return
-    rows = max(1, _SUMMED // (logits.shape[1] * out.dtype.itemsize))
-    for part, lse in zip(logits.split(rows), out.split(rows), strict=True):
-        _softmax(part.to(out.dtype), lse)
-
-
-def _kernel(logits: Tensor, lse: Tensor, keep: bool) -> None:
-    from undersong.nets.kernels import softmax_  # the compiler behind it is there for CUDA alone
-
-    softmax_(logits, lse, keep)
-
-
-@cache
-def _has_kernel(device: str) -> bool:
-    """Whether a device's type has a kernel of ours: tried once, since a compiler may lack what it needs in turn."""
-    if device != "cuda" or find_spec("triton") is None:
-        return False
-    try:
-        _kernel(torch.zeros(1, 2, device=device), torch.zeros(1, device=device), keep=True)
-    except Exception as error:  # whatever kind: plain operations do the same, slower
-        warnings.warn(
-            f"Triton cannot make the kernel of the vocabulary, plain operations stand in: {error}", stacklevel=2
-        )
-        return False
-    return True
+def _run(upstream: Tensor | None, of_hidden: bool, *given: Any) -> Found:
+    """What the quick pass finds, where it is one and its numbers stay finite; else what the safe one finds."""
+    if on_intel(given[0].device.type):
+        found = ExpPass(*given).run(upstream, of_hidden)
+        if bool(found[0].isfinite().all()):
+            return found
+    return SoftmaxPass(*given).run(upstream, of_hidden)
 
 
 class _LogProb(torch.autograd.Function):
@@ -162,18 +63,17 @@ class _LogProb(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype, weighted: bool
     ) -> Tensor:
-        work = _Pass(hidden, weight, bias, targets, dtype)
         of_hidden, of_weight, of_bias = ctx.needs_input_grad[:3]
         ones = None if weighted or not (of_weight or of_bias) else torch.ones_like(hidden[:, 0])
-        lse, in_hidden, in_weight, in_bias = work.gradients(ones, of_hidden)
+        log_p, in_hidden, in_weight, in_bias = _run(ones, of_hidden, hidden, weight, bias, targets, dtype)
         if in_hidden is not None:
             in_hidden += weight[targets]
         if in_weight is not None and in_bias is not None:
             in_weight.index_add_(0, targets, hidden)
-            in_bias.index_add_(0, targets, torch.ones_like(lse))
+            in_bias.index_add_(0, targets, torch.ones_like(log_p))
         ctx.save_for_backward(hidden, weight, bias, targets, in_hidden)
         ctx.dtype, ctx.sums = dtype, None if in_weight is None else (in_weight, in_bias)
-        return work.target_logits() - lse
+        return log_p
 
     @staticmethod
     @first_order(ONCE)
@@ -186,8 +86,7 @@ class _LogProb(torch.autograd.Function):
         first = upstream[0] if len(upstream) else upstream.new_ones(())
         if sums is not None and bool((upstream == first).all()):
             return d_hidden, sums[0].mul_(first), sums[1].mul_(first), None, None, None
-        work = _Pass(hidden, weight, bias, targets, ctx.dtype)
-        _, _, d_weight, d_bias = work.gradients(upstream, of_hidden=False)
+        _, _, d_weight, d_bias = _run(upstream, False, hidden, weight, bias, targets, ctx.dtype)
         assert d_weight is not None
         assert d_bias is not None
         d_weight.index_add_(0, targets, hidden * upstream[:, None])

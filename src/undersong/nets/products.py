@@ -52,7 +52,8 @@ class Matrix:
 class OuterSum:
     """sum_n left_n right_n^T over rows that come a chunk at a time, as the gradient of a weight does: [A, B].
 
-    In bf16 each chunk's product is rounded once and the sum of chunks is fp32.
+    In bf16 each chunk's product is rounded once and the sum of chunks is fp32. Columns of right beyond B are summed
+    beside the weight's, which costs one product instead of two.
 
     Args:
         weight: [A, B], whose shape, dtype and device the sum has.
@@ -68,18 +69,21 @@ class OuterSum:
     def __init__(self, weight: Tensor) -> None:
         self._weight = weight
         self._sum: Tensor | None = None
+        self._extra: Tensor | None = None  # beside it, where the sum itself is no wider than the weight
         self._part: Tensor | None = None  # memory of a rounded product, used again by the next chunk
         self._turned = False  # whether the sum lies as [B, A]: oneDNN is faster so
 
     def add(self, left: Tensor, right: Tensor) -> None:
-        """Add the outer products of the rows of left [n, A] and right [n, B], contiguous and of one dtype."""
+        """Add the outer products of the rows of left [n, A] and right [n, B or more], of one dtype."""
         if left.dtype != self._weight.dtype:
             self._part = torch.mm(left.t(), right, out=self._part)
-            if self._sum is None:
-                self._sum = self._part.to(self._weight.dtype)
+            within, beside = self._part.tensor_split([self._weight.shape[1]], 1)
+            if self._sum is None or self._extra is None:
+                self._sum, self._extra = within.to(self._weight.dtype), beside.to(self._weight.dtype)
                 return
-            for rows, part in zip(self._sum.split(_ADDED), self._part.split(_ADDED), strict=True):
+            for rows, part in zip(self._sum.split(_ADDED), within.split(_ADDED), strict=True):
                 rows += part  # in blocks, as torch makes a copy of the part in the sum's dtype
+            self._extra += beside
         elif _onednn(left.device.type, left.dtype):
             self._turned = True
             part = torch.ops.mkldnn._linear_pointwise(right.t(), left.t(), None, "none", [], "")
@@ -93,7 +97,24 @@ class OuterSum:
         """The sum, [A, B]: zeros where nothing was added."""
         if self._sum is None:
             return torch.zeros_like(self._weight)
-        return self._sum.t().contiguous() if self._turned else self._sum
+        return (self._sum.t() if self._turned else self._sum)[:, : self._weight.shape[1]].contiguous()
+
+    def beside(self, column: int) -> Tensor:
+        """The sum in a column [A] beyond those of the weight: zeros where nothing was added."""
+        if self._sum is None:
+            return torch.zeros_like(self._weight[:, 0])
+        if self._extra is not None:
+            return self._extra[:, column].contiguous()
+        return (self._sum.t() if self._turned else self._sum)[:, self._weight.shape[1] + column].contiguous()
+
+
+@cache
+def on_intel(device: str) -> bool:
+    """Whether torch's own products are those of a BLAS on the processors it was made for: MKL, on Intel's."""
+    if device != "cpu" or not torch.backends.mkl.is_available():
+        return False
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "Intel" in str(capabilities.get("cpu_name", ""))
 
 
 @cache
