@@ -93,11 +93,12 @@ def test_the_objective_never_falls(
 @pytest.mark.parametrize("data", list(DATA))
 @pytest.mark.parametrize("name", [name for name in [*MODELS, *OF_VECTORS] if name.startswith("factorial")])
 def test_nor_does_the_bound_of_variational_em(make: Callable[[str], nn.Module], name: str, data: str) -> None:
+    """In double precision: words' scores of thousands of nats, which fp32 rounds, nearly cancel in the bound."""
     torch.manual_seed(3)
-    em = EM(system(make(name), StructuredMeanField), tolerance=1e-6)
+    em = EM(system(make(name), StructuredMeanField).double(), tolerance=1e-6)
     found = climb(em, DATA[data](), epochs=6)
     assert found
-    assert never_fell(em, found, share=2e-5)
+    assert never_fell(em, found, share=1e-9)
 
 
 def test_no_model_is_left_out(make: Callable[[str], nn.Module]) -> None:
