@@ -51,16 +51,22 @@ def in_turns(
 
 def ceiling(dtype: torch.dtype, clock: Callable[[], float] = time.perf_counter, seconds: float = 0.5) -> float:
     """The best rate at which this machine multiplies large matrices, FLOP/s, by BLAS or by oneDNN."""
-    size = 1024
-    left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
-    kernels: list[Callable[[Tensor], Tensor]] = [partial(torch.mm, mat2=right), Matrix(right, dtype, size, uses=100)]
-    best, until = float("inf"), clock() + seconds
-    while clock() < until:
-        for kernel in kernels:
-            started = clock()
-            kernel(left)
-            best = min(best, clock() - started)
-    return 2 * size**3 / best
+    best = 0.0
+    for size in (1024, 2048):
+        left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
+        out = torch.empty(size, size, dtype=dtype)
+        kernels: list[Callable[[Tensor], Tensor]] = [
+            partial(torch.mm, mat2=right, out=out),
+            partial(torch.mm, mat2=right.t(), out=out),
+            Matrix(right, dtype, size, uses=100),
+        ]
+        until = clock() + seconds
+        while clock() < until:
+            for kernel in kernels:
+                started = clock()
+                kernel(left)
+                best = max(best, 2 * size**3 / (clock() - started))
+    return best
 
 
 def resident(field: str = "VmRSS") -> int:

@@ -2,13 +2,15 @@
 
     python -m benchmarks.train_sentence_vae [--json] [--elbo] [--kept] [--profile]
 
-Same model, batches, threads and optimiser; arms in turns; medians. The opponent is the faster one, on this machine, of
-two whose logits are products of torch's BLAS (``usual``) or of oneDNN (``onednn``). ``ratio`` is for the precision that
-``auto`` chooses on this machine, ``ratio_fp32`` for fp32; ``ratio_usual`` and ``ratio_usual_fp32`` are against the code
-as people write it, with its BLAS. ``ratio_random_padding`` sets ours against the opponent fed randomly
-drawn batches, as public sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. With
-``--kept``, ``ratio_kept`` and ``ratio_kept_fp32`` are those of a process whose allocator (glibc's) keeps what it was
-given: the opponent's logits then cost no page faults. See ``opponents/sentence_vae.py``.
+Same model, batches, threads and optimiser; arms in turns; medians. Each arm has a process of its own, as whoever uses
+it has: ours as `undersong train` runs it, which asks the allocator to keep freed memory (``undersong.memory``), the
+opponent as Python runs a script. The opponent is the faster one, on this machine, of two whose logits are products of
+torch's BLAS (``usual``) or of oneDNN (``onednn``). ``ratio`` is for the precision that ``auto`` chooses here,
+``ratio_fp32`` for fp32; ``ratio_usual`` and ``ratio_usual_fp32`` are against the code as people write it, with its
+BLAS. ``ratio_random_padding`` sets ours against the opponent fed randomly drawn batches, as public sentence-VAE code
+is; ``loss_ratio`` is of the first losses, which must be alike. With ``--kept``, ``ratio_kept`` and ``ratio_kept_fp32``
+are those where the opponent's allocator (glibc's) is told to keep its memory too: its logits then cost no page faults.
+See ``opponents/sentence_vae.py``.
 """
 
 import argparse
@@ -16,7 +18,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import astuple
 
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.apart import apart, serve
 from benchmarks.common import ceiling, forget_peak, in_turns, machine, require, resident, show, wordnet
 from benchmarks.opponents.sentence_vae import SentenceVAE, Trainer
 from benchmarks.sentence_vae import Sizes, ask_sizes, memory_kept, sentence_vae
@@ -31,6 +33,7 @@ from undersong.data.batch import Batch
 from undersong.data.batching import Batches
 from undersong.data.store import Corpus
 from undersong.learning.gradient import Gradient
+from undersong.memory import keep_freed
 from undersong.nets.precision import FP32, Precision, resolve, set_precision
 from undersong.objectives import ELBO
 
@@ -81,35 +84,48 @@ def spread(corpus: Corpus, count: int) -> list[Batch]:
     return [corpus.train.batch(rows[int(k)]) for k in places]
 
 
-def speed(
-    corpus: Corpus, sizes: Sizes, batches: int, rounds: int, clock: Callable[[], float]
-) -> dict[str, float | str]:
+def randomly(corpus: Corpus, cases: list[Batch]) -> list[Batch]:
+    """As many batches, of sentences in any order."""
+    order = np.random.default_rng(0).permutation(len(corpus.train))
+    return [corpus.train.batch(order[k * SENTENCES :][:SENTENCES]) for k in range(len(cases))]
+
+
+def arm(name: str, corpus: Corpus, sizes: Sizes, batches: int, precision: str) -> Callable[[int], float]:
+    """An arm, from the number of a case to the loss of a step on it."""
+    cases = spread(corpus, batches)
+    step: Ours | Usual
+    if name in ("auto", "fp32"):
+        keep_freed()  # as the command line does
+        step = Ours(sizes, Precision(precision if name == "auto" else name))
+    else:
+        step = Usual(sizes, onednn=name == "onednn")
+        cases = randomly(corpus, cases) if name == "random" else cases
+    return lambda case: step(cases[case])
+
+
+def speed(corpus: Corpus, sizes: Sizes, batches: int, rounds: int, threads: int) -> dict[str, float | str]:
     """The ratios and what stands behind them."""
     cases = spread(corpus, batches)
-    order = np.random.default_rng(0).permutation(len(corpus.train))
-    mixed = {id(x): corpus.train.batch(order[k * SENTENCES :][:SENTENCES]) for k, x in enumerate(cases)}
+    mixed = randomly(corpus, cases)
     precision = resolve("auto")
-    usual, fp32 = Usual(sizes), Ours(sizes, FP32)
-    arms: dict[str, Callable[[Batch], object]] = {"usual": usual, "onednn": Usual(sizes, onednn=True), "fp32": fp32}
-    arms["random"] = lambda x: usual(mixed[id(x)])
-    # Both begin with nearly even predictions, so that their first losses are nearly equal.
-    started = require("loss_ratio", usual(cases[0]) / fp32(cases[0]), least=0.95, most=1.05)
-    if precision != FP32:
-        arms["auto"] = Ours(sizes, precision)
-    times = in_turns(arms, cases, rounds, clock)
+    names = ["usual", "onednn", "fp32", "random", *(["auto"] if precision != FP32 else [])]
+    arguments = ["--sizes", *map(str, astuple(sizes)), "--batches", str(batches), "--threads", str(threads)]
+    arguments += ["--precision", precision.name]
+    with apart("train_sentence_vae", names, arguments) as arms:
+        # All begin with nearly even predictions, so that their first losses are nearly equal.
+        started = require("loss_ratio", arms["usual"](0) / arms["fp32"](0), least=0.95, most=1.05)
+        times = in_turns(arms, range(batches), rounds)
     times.setdefault("auto", times["fp32"])
 
     def rate(arm: str) -> list[float]:
-        return [
-            (mixed[id(x)] if arm == "random" else x).num_targets / t for x, t in zip(cases, times[arm], strict=True)
-        ]
+        return [x.num_targets / t for x, t in zip(mixed if arm == "random" else cases, times[arm], strict=True)]
 
     def over(ours: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(rate(ours), rate(other), strict=True))
 
     opponent = min(("usual", "onednn"), key=lambda arm: sum(times[arm]))
     work = sum(flops(x, sizes) for x in cases)
-    top = {"auto": ceiling(precision.dtype, clock), "fp32": ceiling(torch.float32, clock)}
+    top = {"auto": ceiling(precision.dtype), "fp32": ceiling(torch.float32)}
     padded = sum(x.mask.numel() for x in cases) / sum(x.num_targets for x in cases)
     return {
         "precision": precision.name,
@@ -129,7 +145,9 @@ def speed(
 
 def memory(corpus: Corpus, sizes: Sizes, arm: str) -> int:
     """Peak memory of a step on the longest batch above weights and optimiser state, bytes; in a fresh process."""
-    step = Usual(sizes) if arm == "usual" else Ours(sizes, FP32 if arm == "fp32" else resolve("auto"))
+    if arm != "usual":
+        keep_freed()
+    step = Usual(sizes) if arm == "usual" else Ours(sizes, resolve(arm))
     cases = spread(corpus, 20)
     step(cases[0])  # makes the optimiser's state and loads every kernel
     learner = step.trainer.optimiser if isinstance(step, Usual) else step.learner.adam
@@ -208,24 +226,26 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     ask_sizes(parser)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cpu-time", action="store_true", help="one thread's own time: for a machine that is busy")
     parser.add_argument("--kept", action="store_true", help="also measure where the allocator keeps freed memory")
+    parser.add_argument("--arm", choices=("auto", "fp32", "usual", "onednn", "random"), help="only serve one arm")
+    parser.add_argument("--precision", default="fp32", help="of the arm `auto`")
     parser.add_argument("--speed", action="store_true", help="only the speed")
     parser.add_argument("--memory", choices=("usual", "auto", "fp32"), help="only the peak memory of one arm, bytes")
     chosen = parser.parse_args()
-    torch.set_num_threads(1 if chosen.cpu_time else chosen.threads)
-    clock = time.process_time if chosen.cpu_time else time.perf_counter
+    torch.set_num_threads(chosen.threads)
     sizes = Sizes(*chosen.sizes)
     corpus = wordnet(sizes.vocabulary)
     if chosen.memory:
         print(json.dumps(memory(corpus, sizes, chosen.memory)))
         return
-    result = {**machine(), **speed(corpus, sizes, chosen.batches, chosen.rounds, clock)}
+    if chosen.arm:
+        serve(arm(chosen.arm, corpus, sizes, chosen.batches, chosen.precision))
+        return
+    result = {**machine(), **speed(corpus, sizes, chosen.batches, chosen.rounds, chosen.threads)}
     if not chosen.speed:
         result |= memories(sizes)
     if chosen.kept:
         arguments = ["--speed", "--batches", str(chosen.batches), "--rounds", str(chosen.rounds)]
-        arguments += ["--cpu-time"] if chosen.cpu_time else []
         result |= memory_kept("train_sentence_vae", [*arguments, "--threads", str(chosen.threads)], sizes)
     if chosen.elbo:
         result |= bounds(corpus, sizes, chosen.steps)

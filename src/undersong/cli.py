@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, get_args, get_origin
 
 from undersong.errors import UserError
+from undersong.memory import keep_freed
 
 COMMANDS = {
     "prepare": ("undersong.data.prepare:prepare", "turn text into a corpus ready for training"),
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a user's own classes, by dotted path
+    keep_freed()
     try:
         return _run(words[0], words[1:])
     except UserError as error:

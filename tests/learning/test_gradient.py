@@ -11,6 +11,7 @@ from torch import nn
 
 from undersong.errors import UserError
 from undersong.learning import Gradient
+from undersong.learning.gradient import total_norm
 from undersong.objectives import Linear
 
 
@@ -67,3 +68,11 @@ def test_gradients_left_by_others_are_none_of_a_step():
     learner = Gradient(layer, clip=0.0)  # type: ignore[arg-type]
     (100 * layer(torch.ones(2))).sum().backward()
     assert float(learner.descend(layer(torch.ones(2)).sum(), 0)) == pytest.approx(math.sqrt(3))
+
+
+def test_the_norm_is_that_of_all_numbers_together():
+    torch.manual_seed(0)
+    parts = [torch.randn(700, 300) * 1e-3, torch.randn(5, 4)[:, ::2], torch.zeros(0), torch.randn(())]
+    wanted = torch.cat([part.double().flatten() for part in parts]).norm()
+    assert float(total_norm(parts)) == pytest.approx(float(wanted), rel=1e-6)
+    assert float(total_norm([])) == 0

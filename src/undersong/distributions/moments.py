@@ -24,8 +24,8 @@ def along(
 
     >>> both = torch.tensor([[0.25, 0.75]]).log()
     >>> total, mean = along(lambda p: p[0].logsumexp(-1), [both], [torch.tensor([[4.0, 8.0]])])
-    >>> round(total.item(), 6), round(mean.item(), 6)
-    (0.0, 7.0)
+    >>> round(total.exp().item(), 6), round(mean.item(), 6)
+    (1.0, 7.0)
     """
     shapes = [torch.broadcast_shapes(p.shape, v.shape) for p, v in zip(potentials, values, strict=True)]
     with forward_ad.dual_level():

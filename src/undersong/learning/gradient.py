@@ -5,10 +5,10 @@
 Knows nothing of what the loss is made of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from undersong.data.batch import Batch
 from undersong.draw import Draw
@@ -63,7 +63,7 @@ class Gradient(Learner):
         """One step down any scalar's gradient, for learners that make a loss of their own: the gradient's norm."""
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        norm = total_norm([p.grad for p in self.parameters if p.grad is not None])
         if self.clip:  # fused Adam divides gradients by it as it reads them: g min(1, clip / |g|)
             self.adam.grad_scale = (norm / self.clip).clamp(min=1).float()  # type: ignore[attr-defined]
         for group in self.adam.param_groups:
@@ -84,6 +84,13 @@ class Gradient(Learner):
             part, _, name = key.partition(":")
             parameter = self.named[name]
             self.adam.state[parameter][part] = value.to(parameter.device, copy=True)
+
+
+@torch.no_grad()
+def total_norm(tensors: Sequence[Tensor]) -> Tensor:
+    """Euclidean norm of all numbers together; by BLAS, which is faster than torch's own sum of squares, and nearer."""
+    squares = [torch.dot(flat, flat) for flat in (t.flatten() for t in tensors)]
+    return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
 
 
 @torch.no_grad()

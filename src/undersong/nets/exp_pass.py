@@ -18,6 +18,7 @@ from torch import Tensor
 from undersong.nets.one_pass import Found, OnePass
 from undersong.nets.products import OuterSum
 
+_CHUNK = 40_000_000  # bytes of a chunk of logits: in bf16 a usual batch's, so that weights' gradients are summed once
 _LINE = 64  # bytes: rows of whole cache lines
 _TURNED = 512  # rows that are turned at a time, as a cache holds them
 
@@ -26,29 +27,31 @@ class ExpPass(OnePass):
     """A pass whose log-probabilities are no numbers where E overflows: see ``OnePass``."""
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
+        self.chunk = _CHUNK
         super().__init__(hidden, weight, bias, targets, dtype)
         width, line = weight.shape[1], _LINE // dtype.itemsize
         self.columns = -(-(width + 2) // line) * line
         self.words = _beside(weight, bias, torch.ones_like(bias), self.columns, dtype)  # [V, C]
         self.places = _beside(hidden, torch.ones_like(self.own), -self.own, self.columns, dtype)  # [N, C]
-        self.apart = self.own + self.places[:, width + 1].to(
-            self.own.dtype
-        )  # own - c: c is rounded as products read it
+        self.shift = -self.places[:, width + 1].to(self.own.dtype)  # c, rounded as products read it
 
     def run(self, upstream: Tensor | None = None, of_hidden: bool = False) -> Found:
         """See ``OnePass``."""
         width = self.hidden.shape[1]
-        found = self.apart.clone()
+        found = self.own - self.shift
         in_hidden = torch.empty_like(self.hidden) if of_hidden else None
         vectors = _turned(self.words) if of_hidden else self.words.new_ones(1, len(self.words))
         total = OuterSum(self.weight) if upstream is not None else None
+        room = self.words.new_empty(len(self.words) * min(self.rows, len(found)))  # memory of a chunk, used again
         for rows in self.slices():
-            e = torch.mm(self.words, self.places[rows].t()).exp_()  # [V, n]
+            places = self.places[rows]
+            e = room[: len(self.words) * len(places)].view(-1, len(places))  # [V, n]
+            torch.mm(self.words, places.t(), out=e).exp_()
             sums = torch.mm(vectors, e).to(found.dtype)  # [C, n], or [1, n]
             s = sums[width + 1 if of_hidden else 0]
             found[rows] -= s.log()
             if in_hidden is not None:
-                in_hidden[rows] = sums[:width].div_(-s).t()
+                torch.sub(self.vectors[rows], sums[:width].div_(s).t(), out=in_hidden[rows])
             if upstream is not None and total is not None:
                 factor = -upstream[rows] / s
                 part = self.hidden[rows] * factor[:, None]

@@ -66,8 +66,6 @@ class _LogProb(torch.autograd.Function):
         of_hidden, of_weight, of_bias = ctx.needs_input_grad[:3]
         ones = None if weighted or not (of_weight or of_bias) else torch.ones_like(hidden[:, 0])
         log_p, in_hidden, in_weight, in_bias = _run(ones, of_hidden, hidden, weight, bias, targets, dtype)
-        if in_hidden is not None:
-            in_hidden += weight[targets]
         if in_weight is not None and in_bias is not None:
             in_weight.index_add_(0, targets, hidden)
             in_bias.index_add_(0, targets, torch.ones_like(log_p))

@@ -10,10 +10,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-_CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
-_CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
-
-
 Found = tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]
 
 
@@ -26,13 +22,18 @@ class OnePass(ABC):
         bias: [V].
         targets: int64 [N].
         dtype: what products read.
+
+    Attributes:
+        chunk: bytes of the logits that are held at a time.
     """
+
+    chunk: int
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
         self.hidden, self.weight, self.bias, self.dtype = hidden, weight, bias, dtype
-        self.own = (hidden * weight[targets]).sum(-1) + bias[targets]  # the targets' logits, from fp32 inputs: [N]
-        chunk = _CHUNK_CUDA if hidden.is_cuda else _CHUNK
-        most = max(1, chunk // (weight.shape[0] * dtype.itemsize))
+        self.vectors = weight[targets]  # of the targets, [N, H]
+        self.own = (hidden * self.vectors).sum(-1) + bias[targets]  # the targets' logits, from fp32 inputs: [N]
+        most = max(1, self.chunk // (weight.shape[0] * dtype.itemsize))
         self.uses = -(-len(targets) // most)
         even = -(-len(targets) // max(1, self.uses))  # a short last chunk would cost nearly as much as a whole one
         self.rows = min(most, -(-even // 16) * 16)  # kernels come in blocks of 16 rows
@@ -44,12 +45,13 @@ class OnePass(ABC):
 
     @abstractmethod
     def run(self, upstream: Tensor | None = None, of_hidden: bool = False) -> Found:
-        """Log-probabilities of the targets, nats, and minus the sums over p of words' vectors and of rows.
+        """Log-probabilities of the targets, nats, and gradients.
 
         Args:
-            upstream: a factor for each row in the sums over rows [N]; None to leave these sums out.
-            of_hidden: whether the sums of words' vectors are wanted.
+            upstream: a factor u for each row in the sums over rows [N]; None to leave these sums out.
+            of_hidden: whether the gradients of hidden states are wanted.
 
         Returns:
-            [N], [N, H], [V, H] and [V]; None for what was left out.
+            log p(target) [N]; its gradients w_target - sum_v p_nv w_v [N, H]; -sum_n u_n p_nv h_n [V, H] and
+            -sum_n u_n p_nv [V], the targets themselves not yet added; None for what was left out.
         """

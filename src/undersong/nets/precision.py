@@ -1,8 +1,8 @@
 """How the nets multiply matrices: fp32, or bf16 products with fp32 sums where the machine is faster at them.
 
 Parameters, gradients, optimiser state, log-sum-exp and every sum over words stay fp32 whatever is chosen here; only
-the inputs of the large matrix products are rounded. Whether that pays depends on the machine (several times faster with
-AMX or AVX512-BF16, much slower without), so ``auto`` times one product of each kind, once per process.
+the inputs of the large matrix products are rounded. Whether that pays depends on the machine: several times faster with
+AMX, much slower without arithmetic for it, and between the two ``auto`` times a product of each kind, once a process.
 
 Knows nothing of what is multiplied.
 """
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from undersong.errors import UserError
+from undersong.nets.products import has_amx
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ def resolve(name: str, device: torch.device | str = "cpu") -> Precision:
 
 @cache
 def bf16_speedup(device: str) -> float:
-    """Time of an fp32 product over that of the same bf16 product, on this machine, measured once (under 0.5 s)."""
+    """Time of an fp32 product over that of the same bf16 product: known, or measured once (under 0.5 s)."""
     if device.startswith("cuda"):
         return 2.0 if torch.cuda.is_bf16_supported() else 0.5
     if not device.startswith("cpu"):
         return 0.0
+    if has_amx():
+        return 2.0
     with torch.no_grad():
         left, right = torch.ones(128, 512), torch.ones(512, 2048)
         pairs = [(left, right), (left.bfloat16(), right.bfloat16())]

@@ -8,6 +8,7 @@ processors and builds may lack: then it is ``torch.nn.functional.linear``.
 Knows nothing of what is multiplied, nor of gradients.
 """
 
+from collections.abc import Mapping
 from functools import cache
 
 import torch
@@ -111,16 +112,26 @@ class OuterSum:
 @cache
 def on_intel(device: str) -> bool:
     """Whether torch's own products are those of a BLAS on the processors it was made for: MKL, on Intel's."""
-    if device != "cpu" or not torch.backends.mkl.is_available():
-        return False
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "Intel" in str(capabilities.get("cpu_name", ""))
+    return device == "cpu" and torch.backends.mkl.is_available() and "Intel" in str(_processor().get("cpu_name", ""))
+
+
+@cache
+def has_amx() -> bool:
+    """Whether the processor has tiles for bf16 products, and torch oneDNN, which uses them."""
+    return bool(_processor().get("amx_bf16")) and torch.backends.mkldnn.is_available()
+
+
+def _processor() -> Mapping[str, object]:
+    """What torch knows of the processor."""
+    return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
 
 
 @cache
 def _onednn(device: str, dtype: torch.dtype) -> bool:
-    """Whether torch has oneDNN's linear operators here, for this dtype (never for the double precision of tests)."""
+    """Whether oneDNN's linear operators are the faster ones here, for this dtype; never for tests' double precision."""
     if device != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if dtype == torch.float32 and on_intel(device):
         return False
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         return False

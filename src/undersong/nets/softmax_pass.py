@@ -16,6 +16,8 @@ from torch import Tensor
 from undersong.nets.one_pass import Found, OnePass
 from undersong.nets.products import Matrix, OuterSum
 
+_CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
+_CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
 _SUMMED = 6_000_000  # bytes of a chunk that are summed at a time where they must be copied for it
 
 
@@ -23,6 +25,7 @@ class SoftmaxPass(OnePass):
     """See ``OnePass``."""
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
+        self.chunk = _CHUNK_CUDA if hidden.is_cuda else _CHUNK
         super().__init__(hidden, weight, bias, targets, dtype)
         self.to_logits = Matrix(weight, dtype, self.rows, self.uses)
         self.short_bias = bias.to(dtype)
@@ -47,7 +50,7 @@ class SoftmaxPass(OnePass):
                 continue
             p = _softmax(logits, out=lse[rows])
             if in_hidden is not None and back is not None:
-                in_hidden[rows] = back(p).neg_()
+                torch.sub(self.vectors[rows], back(p), out=in_hidden[rows])
             if upstream is not None and in_weight is not None and in_bias is not None:
                 factor = -upstream[rows]
                 in_weight.add(p, (self.hidden[rows] * factor[:, None]).to(self.dtype))
