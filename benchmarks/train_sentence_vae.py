@@ -7,10 +7,11 @@ it has: ours as `undersong train` runs it, which asks the allocator to keep free
 opponent as Python runs a script. The opponent is the faster one, on this machine, of two whose logits are products of
 torch's BLAS (``usual``) or of oneDNN (``onednn``). ``ratio`` is for the precision that ``auto`` chooses here,
 ``ratio_fp32`` for fp32; ``ratio_usual`` and ``ratio_usual_fp32`` are against the code as people write it, with its
-BLAS. ``ratio_random_padding`` sets ours against the opponent fed randomly drawn batches, as public sentence-VAE code
-is; ``loss_ratio`` is of the first losses, which must be alike. With ``--kept``, ``ratio_kept`` and ``ratio_kept_fp32``
-are those where the opponent's allocator (glibc's) is told to keep its memory too: its logits then cost no page faults.
-See ``opponents/sentence_vae.py``.
+BLAS. The ceiling is a large product's rate, in turns with the arms, since neighbours slow a machine's cores and above
+all their AMX tiles. ``ratio_random_padding`` sets ours against the opponent fed randomly drawn batches, as public
+sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. With ``--kept``, ``ratio_kept`` and
+``ratio_kept_fp32`` are those where the opponent's allocator (glibc's) is told to keep its memory too: its logits then
+cost no page faults. See ``opponents/sentence_vae.py``.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.apart import apart, serve
-from benchmarks.common import ceiling, forget_peak, in_turns, machine, require, resident, show, wordnet
+from benchmarks.common import forget_peak, in_turns, machine, product, require, resident, show, wordnet
 from benchmarks.opponents.sentence_vae import SentenceVAE, Trainer
 from benchmarks.sentence_vae import Sizes, ask_sizes, memory_kept, sentence_vae
 from undersong.data.batch import Batch
@@ -114,7 +115,9 @@ def speed(corpus: Corpus, sizes: Sizes, batches: int, rounds: int, threads: int)
     with apart("train_sentence_vae", names, arguments) as arms:
         # All begin with nearly even predictions, so that their first losses are nearly equal.
         started = require("loss_ratio", arms["usual"](0) / arms["fp32"](0), least=0.95, most=1.05)
-        times = in_turns(arms, range(batches), rounds)
+        tops = {f"top_{name}": product(kind) for name, kind in (("auto", precision.dtype), ("fp32", torch.float32))}
+        times = in_turns({**arms, **tops}, range(batches), rounds)
+    top = {name: tops[f"top_{name}"](0) / statistics.median(times.pop(f"top_{name}")) for name in ("auto", "fp32")}
     times.setdefault("auto", times["fp32"])
 
     def rate(arm: str) -> list[float]:
@@ -125,7 +128,6 @@ def speed(corpus: Corpus, sizes: Sizes, batches: int, rounds: int, threads: int)
 
     opponent = min(("usual", "onednn"), key=lambda arm: sum(times[arm]))
     work = sum(flops(x, sizes) for x in cases)
-    top = {"auto": ceiling(precision.dtype), "fp32": ceiling(torch.float32)}
     padded = sum(x.mask.numel() for x in cases) / sum(x.num_targets for x in cases)
     return {
         "precision": precision.name,
