@@ -1,6 +1,6 @@
 """Training a sentence VAE: tokens/s of undersong's own step against the usual implementation.
 
-    python -m benchmarks.train_sentence_vae [--json] [--elbo] [--kept] [--profile]
+    python -m benchmarks.train_sentence_vae [--json] [--elbo] [--kept] [--seconds S] [--profile]
 
 Same model, batches, threads and optimiser; arms in turns; medians. Each arm has a process of its own, as whoever uses
 it has: ours as `undersong train` runs it, which asks the allocator to keep freed memory (``undersong.memory``), the
@@ -11,14 +11,17 @@ BLAS. The ceiling is a large product's rate, in turns with the arms, since neigh
 all their AMX tiles. ``ratio_random_padding`` sets ours against the opponent fed randomly drawn batches, as public
 sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. With ``--kept``, ``ratio_kept`` and
 ``ratio_kept_fp32`` are those where the opponent's allocator (glibc's) is told to keep its memory too: its logits then
-cost no page faults. See ``opponents/sentence_vae.py``.
+cost no page faults. With ``--seconds S``, ``ratio_undisturbed`` and ``ratio_disturbed`` (see ``by_disturbance``). See
+``opponents/sentence_vae.py``.
 """
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import astuple
 
@@ -145,6 +148,40 @@ def speed(corpus: Corpus, sizes: Sizes, batches: int, rounds: int, threads: int)
     }
 
 
+def by_disturbance(sizes: Sizes, batches: int, seconds: float, threads: int) -> dict[str, float]:
+    """The ratio where a large product just before and just after our step runs at half its best rate or more, and where
+    not: neighbours on the same cores take AMX tiles and caches away, which slows bf16 products more than fp32 ones."""
+    precision, turns = resolve("auto"), []
+    arguments = ["--sizes", *map(str, astuple(sizes)), "--batches", str(batches), "--threads", str(threads)]
+    top, pause = product(precision.dtype), time.perf_counter
+
+    def rate() -> float:
+        started = pause()
+        return top(0) / (pause() - started)
+
+    with apart("train_sentence_vae", ["usual", "auto"], [*arguments, "--precision", precision.name]) as arms:
+        for arm in arms.values():
+            for case in range(batches):
+                arm(case)
+        until = pause() + seconds
+        while pause() < until:
+            for case in range(batches):
+                started = pause()
+                arms["usual"](case)
+                usual, before = pause() - started, rate()
+                started = pause()
+                arms["auto"](case)
+                turns.append((usual / (pause() - started), min(before, rate())))
+    half = max(speed for _, speed in turns) / 2
+    calm, busy = ([ratio for ratio, speed in turns if (speed >= half) == kind] for kind in (True, False))
+    return {
+        "ratio_undisturbed": statistics.median(calm),
+        "ratio_disturbed": statistics.median(busy) if busy else math.nan,
+        "share_undisturbed": len(calm) / len(turns),
+        "turns": len(turns),
+    }
+
+
 def memory(corpus: Corpus, sizes: Sizes, arm: str) -> int:
     """Peak memory of a step on the longest batch above weights and optimiser state, bytes; in a fresh process."""
     if arm != "usual":
@@ -231,6 +268,7 @@ def main() -> None:
     parser.add_argument("--kept", action="store_true", help="also measure where the allocator keeps freed memory")
     parser.add_argument("--arm", choices=("auto", "fp32", "usual", "onednn", "random"), help="only serve one arm")
     parser.add_argument("--precision", default="fp32", help="of the arm `auto`")
+    parser.add_argument("--seconds", type=float, default=0, help="also measure for so long, by what neighbours do")
     parser.add_argument("--speed", action="store_true", help="only the speed")
     parser.add_argument("--memory", choices=("usual", "auto", "fp32"), help="only the peak memory of one arm, bytes")
     chosen = parser.parse_args()
@@ -249,6 +287,8 @@ def main() -> None:
     if chosen.kept:
         arguments = ["--speed", "--batches", str(chosen.batches), "--rounds", str(chosen.rounds)]
         result |= memory_kept("train_sentence_vae", [*arguments, "--threads", str(chosen.threads)], sizes)
+    if chosen.seconds:
+        result |= by_disturbance(sizes, chosen.batches, chosen.seconds, chosen.threads)
     if chosen.elbo:
         result |= bounds(corpus, sizes, chosen.steps)
     show(result, chosen.json)

@@ -21,7 +21,7 @@ SMALL = "--sizes 300 16 32 4 --rounds 1 --threads 1"
 BENCHMARKS = {
     "beam_search": "--sizes 300 32 128 16 --rounds 1 --threads 1 --parts 1 --learn 64 --steps 800",
     "importance_sampling": f"{SMALL} --samples 20 --cases 2 --sentences 2 --steps 5 --kept",
-    "train_sentence_vae": f"{SMALL} --batches 2 --kept",
+    "train_sentence_vae": f"{SMALL} --batches 2 --kept --seconds 1",
     "scaling": "--sizes 200 400 --batches 2 --rounds 1",
     "prepare": "--lines 2000 --runs 1",
     "hmm_em": "--sizes 5 200 100 --rounds 1",
