@@ -112,6 +112,25 @@ def test_where_exp_overflows_softmax_stands_in(
     assert used == ({"exp"} if scale == 1 else {"exp", "softmax"})
 
 
+@pytest.mark.parametrize("log_p", [-55.0, -70.0, -87.0, -88.5])
+def test_just_below_overflow_gradients_are_right(log_p: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There exp itself is a number, but exp times a word's vector need not be."""
+    used = ask_for("exp", monkeypatch)
+    layer, hidden, _ = case(5)
+    with torch.no_grad():
+        layer.bias.zero_()[4] = -log_p
+        layer.weight[4] *= 1e3
+        hidden.mul_(1e-3)
+    targets = torch.full((5,), 3)
+    upstream = torch.randn(5)
+    ours = gradients(layer, hidden, targets, upstream, weighted=False)
+    with using(layer, PLAIN):
+        plain = gradients(layer, hidden, targets, upstream, weighted=False)
+    for a, b in zip(ours, plain, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    assert ("softmax" in used) == (float(plain[0].min()) < -60)
+
+
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_in_double_precision(weighted: bool) -> None:

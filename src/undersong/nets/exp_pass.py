@@ -6,9 +6,10 @@ Everything that follows is linear in p, so that s divides numbers of a row's siz
     sum_v p_nv w_v = (sum_v E_nv w_v) / s_n,    sum_n p_nv u_n h_n^T = sum_n E_nv (u_n / s_n) h_n^T
 
 c_n is the target's own logit, so that s_n = 1 / p(target): E overflows only where a target has log p below -88 nats,
-and s is never small. Two columns beside each word's vector, [w_v, b_v, 1], and beside each row, [h_n, 1, -c_n], make
-the products give bias and shift of the logits, the sums s and the bias's gradient as well. Logits lie with a word's
-numbers side by side, [V, n]: all three products then read and write as their kernels like it.
+and s is never small. Where log p is below ``LEAST`` for some target, what a pass gives is not to be used. Two columns
+beside each word's vector, [w_v, b_v, 1], and beside each row, [h_n, 1, -c_n], make the products give bias and shift of
+the logits, the sums s and the bias's gradient as well. Logits lie with a word's numbers side by side, [V, n]: all three
+products then read and write as their kernels like it.
 Knows nothing of gradients that come from elsewhere, nor of modules.
 """
 
@@ -18,13 +19,16 @@ from torch import Tensor
 from undersong.nets.one_pass import Found, OnePass
 from undersong.nets.products import OuterSum
 
+LEAST = (
+    -60.0
+)  # nats: sums of E times vectors, and 1 / s times hidden states, are then far from the ends of fp32's range
 _CHUNK = 40_000_000  # bytes of a chunk of logits: in bf16 a usual batch's, so that weights' gradients are summed once
 _LINE = 64  # bytes: rows of whole cache lines
 _TURNED = 512  # rows that are turned at a time, as a cache holds them
 
 
 class ExpPass(OnePass):
-    """A pass whose log-probabilities are no numbers where E overflows: see ``OnePass``."""
+    """A pass to be trusted where all log-probabilities are above ``LEAST``: see ``OnePass``."""
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> None:
         self.chunk = _CHUNK

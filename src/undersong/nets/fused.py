@@ -8,7 +8,7 @@ The first is exact for any u, since u_n only scales it. The others need u before
 equal (the mean of a batch) they too are made in the forward pass, with u = 1, and scaled; otherwise p is made again.
 p is never corrected by the one-hot target: that part is a gather (d/dh) and a scatter (d/dW) of a few rows.
 
-How p is made is a pass's affair: ``exp_pass`` where it is the faster one and its numbers stay finite, ``softmax_pass``
+How p is made is a pass's affair: ``exp_pass`` where it is the faster one and far from overflow, ``softmax_pass``
 elsewhere. In bf16 the products read bf16; the target's own logit, lse and all sums are fp32.
 Knows nothing of modules.
 """
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from undersong.distributions.first_order import first_order
-from undersong.nets.exp_pass import ExpPass
+from undersong.nets.exp_pass import LEAST, ExpPass
 from undersong.nets.one_pass import Found
 from undersong.nets.precision import ONCE, Precision
 from undersong.nets.products import on_intel
@@ -50,10 +50,10 @@ def log_prob(
 
 
 def _run(upstream: Tensor | None, of_hidden: bool, *given: Any) -> Found:
-    """What the quick pass finds, where it is one and its numbers stay finite; else what the safe one finds."""
+    """What the quick pass finds, where it is one and can be trusted; else what the safe one finds."""
     if on_intel(given[0].device.type):
         found = ExpPass(*given).run(upstream, of_hidden)
-        if bool(found[0].isfinite().all()):
+        if bool((found[0] > LEAST).all()):  # not where one is no number
             return found
     return SoftmaxPass(*given).run(upstream, of_hidden)
 
