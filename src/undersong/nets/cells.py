@@ -91,13 +91,10 @@ class LSTMCell(Cell):
         (d_h, d_c), (c, gates, squashed) = d, kept
         i, f, o, g = gates.view(-1, 4, c.shape[1]).unbind(1)
         d_c += _tanh_backward(d_h * o, squashed)
-        _sigmoid_backward(g, i, grad_input=d_read[:, 0])
-        _sigmoid_backward(c, f, grad_input=d_read[:, 1])
-        _sigmoid_backward(squashed, o, grad_input=d_read[:, 2])
-        _tanh_backward(i, g, grad_input=d_read[:, 3])
-        d_read[:, :2].mul_(d_c[:, None])
-        d_read[:, 2].mul_(d_h)
-        d_read[:, 3].mul_(d_c)
+        _sigmoid_backward(d_c * g, i, grad_input=d_read[:, 0])
+        _sigmoid_backward(d_c * c, f, grad_input=d_read[:, 1])
+        _sigmoid_backward(d_h.mul_(squashed), o, grad_input=d_read[:, 2])
+        _tanh_backward(d_c * i, g, grad_input=d_read[:, 3])
         return None, d_c.mul_(f)
 
 

@@ -92,7 +92,7 @@ def _read(
     for t in range(steps):
         total = torch.empty(rows, gates, dtype=kept, device=hidden.device)
         spread = total.view(-1, sentences, gates)
-        word = read[where[t]]
+        word = read.index_select(0, where[t])
         spread.copy_(word) if fixed is None else torch.add(word, fixed.view_as(spread), out=spread)
         fed = recur(hidden[t].to(dtype)) if t or started else None
         now, used = cell.forward(total, fed, now, bias_hidden, out=hidden[t + 1])
