@@ -15,7 +15,8 @@ if sys.argv[1] == "kept":
     assert keep_freed()
 def step():
     pieces = [torch.zeros(mb << 18) for mb in (24, 40, 10)]
-step()
+for _ in range(10):  # until what is kept has holes for all of them
+    step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5):
     step()
@@ -30,7 +31,7 @@ def faults(how: str) -> int:
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="no glibc")
 def test_the_same_pieces_come_with_fewer_page_faults() -> None:
-    assert faults("kept") < 0.5 * faults("as it is")
+    assert faults("kept") < 0.1 * faults("as it is")
 
 
 def test_elsewhere_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
