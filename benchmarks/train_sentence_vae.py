@@ -11,8 +11,8 @@ BLAS. The ceiling is a large product's rate, in turns with the arms, since neigh
 all their AMX tiles. ``ratio_random_padding`` sets ours against the opponent fed randomly drawn batches, as public
 sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. With ``--kept``, ``ratio_kept`` and
 ``ratio_kept_fp32`` are those where the opponent's allocator (glibc's) is told to keep its memory too: its logits then
-cost no page faults. With ``--seconds S``, ``ratio_undisturbed`` and ``ratio_disturbed`` (see ``by_disturbance``). See
-``opponents/sentence_vae.py``.
+cost no page faults. With ``--seconds S``, ``ratio_undisturbed`` and ``ratio_disturbed`` (see ``disturbance``).
+See ``opponents/sentence_vae.py``.
 """
 
 import argparse
@@ -20,16 +20,17 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.apart import apart, serve
+from benchmarks.apart import Apart, apart, serve
 from benchmarks.common import forget_peak, in_turns, machine, product, require, resident, show, wordnet
+from benchmarks.disturbance import by_disturbance
 from benchmarks.opponents.sentence_vae import SentenceVAE, Trainer
 from benchmarks.sentence_vae import Sizes, ask_sizes, memory_kept, sentence_vae
 from undersong.data.batch import Batch
@@ -112,9 +113,7 @@ def speed(corpus: Corpus, sizes: Sizes, batches: int, rounds: int, threads: int)
     mixed = randomly(corpus, cases)
     precision = resolve("auto")
     names = ["usual", "onednn", "fp32", "random", *(["auto"] if precision != FP32 else [])]
-    arguments = ["--sizes", *map(str, astuple(sizes)), "--batches", str(batches), "--threads", str(threads)]
-    arguments += ["--precision", precision.name]
-    with apart("train_sentence_vae", names, arguments) as arms:
+    with served(names, sizes, batches, threads) as arms:
         # All begin with nearly even predictions, so that their first losses are nearly equal.
         started = require("loss_ratio", arms["usual"](0) / arms["fp32"](0), least=0.95, most=1.05)
         tops = {f"top_{name}": product(kind) for name, kind in (("auto", precision.dtype), ("fp32", torch.float32))}
@@ -147,35 +146,16 @@ def speed(corpus: Corpus, sizes: Sizes, batches: int, rounds: int, threads: int)
     }
 
 
-def by_disturbance(sizes: Sizes, batches: int, seconds: float, threads: int) -> dict[str, float]:
-    """The ratio where a large product just before and just after our step runs at half its best rate or more, and where
-    not: neighbours on the same cores take AMX tiles and caches away, which slows bf16 products more than fp32 ones."""
-    precision, turns = resolve("auto"), []
+def served(names: list[str], sizes: Sizes, batches: int, threads: int) -> AbstractContextManager[dict[str, Apart]]:
+    """Arms by name, each in a process of its own."""
     arguments = ["--sizes", *map(str, astuple(sizes)), "--batches", str(batches), "--threads", str(threads)]
-    top, now = product(precision.dtype), time.perf_counter
+    return apart("train_sentence_vae", names, [*arguments, "--precision", resolve("auto").name])
 
-    def seconds_of(arm: Callable[[int], object], case: int) -> float:
-        started = now()
-        arm(case)
-        return now() - started
 
-    with apart("train_sentence_vae", ["usual", "auto"], [*arguments, "--precision", precision.name]) as arms:
-        for arm in arms.values():
-            for case in range(batches):
-                arm(case)
-        until, case = now() + seconds, 0
-        while now() < until:
-            usual, before, ours, after = (seconds_of(arm, case) for arm in (arms["usual"], top, arms["auto"], top))
-            turns.append((usual / ours, 1 / max(before, after)))
-            case = (case + 1) % batches
-    half = max(speed for _, speed in turns) / 2
-    calm, busy = ([ratio for ratio, speed in turns if (speed >= half) == kind] for kind in (True, False))
-    return {
-        "ratio_undisturbed": statistics.median(calm),
-        **({"ratio_disturbed": statistics.median(busy)} if busy else {}),
-        "share_undisturbed": len(calm) / len(turns),
-        "turns": len(turns),
-    }
+def disturbed(sizes: Sizes, batches: int, seconds: float, threads: int) -> dict[str, float]:
+    """The ratio in turns where neighbours disturb, and where not."""
+    with served(["usual", "auto"], sizes, batches, threads) as arms:
+        return by_disturbance(arms["auto"], arms["usual"], product(resolve("auto").dtype), batches, seconds)
 
 
 def memory(corpus: Corpus, sizes: Sizes, arm: str) -> int:
@@ -223,17 +203,19 @@ def bounds(corpus: Corpus, sizes: Sizes, steps: int) -> dict[str, float]:
 
 GROUPS = (
     ("matrix products", ("linear", "mm", "addmm", "reorder", "addmv", "mv")),
-    ("softmax, its maxima and sums", ("softmax", "amax", "logsumexp", "log")),
+    ("exp or softmax over the words", ("exp", "softmax", "amax", "logsumexp", "log")),
     ("gates of the LSTMs", ("sigmoid", "tanh", "addcmul", "sigmoid_", "sigmoid_backward", "tanh_backward")),
-    ("optimiser and clipping", ("_fused_adamw_", "_fused_adam_", "linalg_vector_norm", "_foreach_norm")),
+    ("optimiser and clipping", ("_fused_adamw_", "dot")),
     ("word vectors", ("embedding", "index_select", "embedding_dense_backward", "index_add_", "index")),
 )
 
 
 def where(x: Batch, sizes: Sizes, precision: Precision) -> dict[str, float]:
     """Share of a step's time by kind of work."""
+    keep_freed()
     arm = Ours(sizes, precision)
-    arm(x)
+    for _ in range(4):
+        arm(x)
     with profile(activities=[ProfilerActivity.CPU]) as record:
         arm(x)
     events = record.key_averages()
@@ -284,7 +266,7 @@ def main() -> None:
         arguments = ["--speed", "--batches", str(chosen.batches), "--rounds", str(chosen.rounds)]
         result |= memory_kept("train_sentence_vae", [*arguments, "--threads", str(chosen.threads)], sizes)
     if chosen.seconds:
-        result |= by_disturbance(sizes, chosen.batches, chosen.seconds, chosen.threads)
+        result |= disturbed(sizes, chosen.batches, chosen.seconds, chosen.threads)
     if chosen.elbo:
         result |= bounds(corpus, sizes, chosen.steps)
     show(result, chosen.json)

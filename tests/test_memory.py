@@ -1,6 +1,7 @@
 """Freed memory is kept where it can be, and asking for it harms nobody where it cannot."""
 
 import ctypes
+import platform
 import subprocess
 import sys
 
@@ -29,9 +30,31 @@ def faults(how: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="no glibc")
+def takes_large_pieces() -> bool:
+    name, release = platform.libc_ver()
+    return name == "glibc" and tuple(map(int, release.split(".")[:2])) >= (2, 35)
+
+
+@pytest.mark.skipif(not takes_large_pieces(), reason="no glibc from 2.35 on, which alone keeps pieces above 32 MB")
 def test_the_same_pieces_come_with_fewer_page_faults() -> None:
     assert faults("kept") < 0.1 * faults("as it is")
+
+
+@pytest.mark.parametrize("most", [2**30, 2**25, 2**20])
+def test_an_allocator_that_takes_less_is_asked_for_less(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {}
+
+    class Library:
+        @staticmethod
+        def mallopt(setting: int, size: int) -> int:
+            if setting == -3 and size > most:
+                return 0
+            taken[setting] = size
+            return 1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library)
+    assert keep_freed() == (most >= 2**25)
+    assert taken.get(-3) == (most if most >= 2**25 else None)
 
 
 def test_elsewhere_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

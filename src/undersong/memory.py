@@ -9,7 +9,8 @@ import ctypes
 from contextlib import suppress
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's settings, from its malloc.h
-_KEPT = 2**30  # bytes: pieces up to this size, and so much in all, are kept
+_KEPT = 2**30  # bytes: so much in all is kept
+_PIECES = (2**30, 2**25)  # bytes: pieces up to this size are kept; glibc before 2.35 takes the second at most
 
 
 def keep_freed() -> bool:
@@ -20,5 +21,5 @@ def keep_freed() -> bool:
     """
     with suppress(OSError, AttributeError):
         ask = ctypes.CDLL(None).mallopt
-        return bool(ask(_MMAP_THRESHOLD, _KEPT)) and bool(ask(_TRIM_THRESHOLD, _KEPT))
+        return any(ask(_MMAP_THRESHOLD, size) for size in _PIECES) and bool(ask(_TRIM_THRESHOLD, _KEPT))
     return False

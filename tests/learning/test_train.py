@@ -155,10 +155,10 @@ def test_going_on_computes_as_the_run_was_begun_whatever_the_machine_now_prefers
         return whole_run(self, memory)
 
     monkeypatch.setattr(Fit, "run", watched)
-    monkeypatch.setattr(precision, "bf16_speedup", lambda device: 2.0)
+    monkeypatch.setattr(precision, "bf16_is_faster", lambda device: True)
     whole = learn(corpus, tmp_path / "whole", epochs=4, precision=asked, threads=threads)
     learn(corpus, tmp_path / "run", epochs=2, precision=asked, threads=threads)
-    monkeypatch.setattr(precision, "bf16_speedup", lambda device: 0.3)
+    monkeypatch.setattr(precision, "bf16_is_faster", lambda device: False)
     (run,) = train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
     name = "bf16" if asked == "auto" else asked
     assert computed == [({name}, threads)] * 3

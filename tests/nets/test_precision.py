@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from undersong.errors import UserError
-from undersong.nets.precision import BF16, FP32, PLAIN, Precision, bf16_speedup, resolve, set_precision, using
+from undersong.nets.precision import BF16, FP32, PLAIN, Precision, bf16_is_faster, resolve, set_precision, using
 from undersong.nets.products import Matrix
 from undersong.nets.recurrent import LSTM
 
@@ -19,19 +19,45 @@ def test_names() -> None:
         resolve("fp8")
 
 
-def test_auto_probes_once_and_quickly() -> None:
-    bf16_speedup.cache_clear()
+@pytest.mark.parametrize("amx", [False, True])
+def test_auto_probes_once_and_quickly(amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undersong.nets.precision.has_amx", lambda: amx)
+    products = []
+    multiply = torch.mm
+    monkeypatch.setattr(torch, "mm", lambda *pair: products.append(pair[0].dtype) or multiply(*pair))
+    bf16_is_faster.cache_clear()
     started = time.process_time()
     first = resolve("auto", "cpu")
     assert (time.process_time() - started) / torch.get_num_threads() < 0.5
     assert resolve("auto", torch.device("cpu")) == first
-    assert bf16_speedup.cache_info().misses == 1
+    assert bf16_is_faster.cache_info().misses == 1
+    bf16_is_faster.cache_clear()
+    assert set(products) == (set() if amx else {torch.float32, torch.bfloat16})
+    assert first == BF16 or not amx
+
+
+@pytest.mark.parametrize(("times", "chosen"), [(2.0, BF16), (1.2, FP32), (0.5, FP32)])
+def test_the_probe_chooses_bf16_where_its_product_is_clearly_faster(
+    times: float, chosen: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undersong.nets.precision.has_amx", lambda: False)
+    now = 0.0
+
+    def multiply(left: torch.Tensor, right: torch.Tensor) -> None:
+        nonlocal now
+        now += 0.01 if left.dtype == torch.float32 else 0.01 / times
+
+    monkeypatch.setattr(torch, "mm", multiply)
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    bf16_is_faster.cache_clear()
+    assert resolve("auto", "cpu") == chosen
+    bf16_is_faster.cache_clear()
 
 
 def test_auto_follows_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("undersong.nets.precision.bf16_speedup", lambda device: 0.3)
+    monkeypatch.setattr("undersong.nets.precision.bf16_is_faster", lambda device: False)
     assert resolve("auto") == FP32
-    monkeypatch.setattr("undersong.nets.precision.bf16_speedup", lambda device: 2.0)
+    monkeypatch.setattr("undersong.nets.precision.bf16_is_faster", lambda device: True)
     assert resolve("auto") == BF16
 
 

@@ -206,6 +206,22 @@ def test_bf16_stays_near() -> None:
         assert float((a - b).norm() / b.norm()) < 0.01
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_in_bf16_log_p_by_exp_is_hardly_further_off_than_by_softmax(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, hidden, targets = case(4000, vocab=500, width=64, scale=scale)
+    exact = layer.log_prob(hidden, targets)
+    off = {}
+    for name in ("exp", "softmax"):
+        used = ask_for(name, monkeypatch)
+        with using(layer, BF16):
+            off[name] = float((layer.log_prob(hidden, targets) - exact).square().mean().sqrt())
+        assert used == {name}
+    assert 0 < off["exp"] < 1.1 * off["softmax"]  # where all words are alike, rounding of their sum is what counts
+    assert off["exp"] < 0.01  # nats
+
+
 @pytest.mark.usefixtures("kernel")
 def test_bf16_in_many_chunks_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of rows, blocks of a chunk that are summed at a time, blocks of the gradient: all of them count."""

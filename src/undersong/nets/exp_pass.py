@@ -10,6 +10,9 @@ and s is never small. Where log p is below ``LEAST`` for some target, what a pas
 beside each word's vector, [w_v, b_v, 1], and beside each row, [h_n, 1, -c_n], make the products give bias and shift of
 the logits, the sums s and the bias's gradient as well. Logits lie with a word's numbers side by side, [V, n]: all three
 products then read and write as their kernels like it.
+In bf16 a product's results are rounded to bf16: logits, less their shift, and s as well, which alone moves log p by up
+to 2^-9 nats either way. In all log p is off by no more than in ``softmax_pass``, whose logits are not shifted: by 0.003
+nats a word and 0.005 there, with a trained model, and to neither side.
 Knows nothing of gradients that come from elsewhere, nor of modules.
 """
 
@@ -19,9 +22,8 @@ from torch import Tensor
 from undersong.nets.one_pass import Found, OnePass
 from undersong.nets.products import OuterSum
 
-LEAST = (
-    -60.0
-)  # nats: sums of E times vectors, and 1 / s times hidden states, are then far from the ends of fp32's range
+# Nats. Above it sums of E times vectors, and hidden states over s, are far from the ends of fp32's range.
+LEAST = -60.0
 _CHUNK = 40_000_000  # bytes of a chunk of logits: in bf16 a usual batch's, so that weights' gradients are summed once
 _LINE = 64  # bytes: rows of whole cache lines
 _TURNED = 512  # rows that are turned at a time, as a cache holds them

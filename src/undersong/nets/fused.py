@@ -9,7 +9,8 @@ equal (the mean of a batch) they too are made in the forward pass, with u = 1, a
 p is never corrected by the one-hot target: that part is a gather (d/dh) and a scatter (d/dW) of a few rows.
 
 How p is made is a pass's affair: ``exp_pass`` where it is the faster one and far from overflow, ``softmax_pass``
-elsewhere. In bf16 the products read bf16; the target's own logit, lse and all sums are fp32.
+elsewhere. In bf16 the products read bf16, sum in fp32 and round what they give to bf16; the target's own logit and all
+arithmetic on what they give are fp32, but for exp or softmax of the logits.
 Knows nothing of modules.
 """
 

@@ -1,7 +1,7 @@
 """How the nets multiply matrices: fp32, or bf16 products with fp32 sums where the machine is faster at them.
 
-Parameters, gradients, optimiser state, log-sum-exp and every sum over words stay fp32 whatever is chosen here; only
-the inputs of the large matrix products are rounded. Whether that pays depends on the machine: several times faster with
+Parameters, gradients, optimiser state and sums stay fp32 whatever is chosen here; what large matrix products read is
+rounded, and what they give is rounded once. Whether that pays depends on the machine: several times faster with
 AMX, much slower without arithmetic for it, and between the two ``auto`` times a product of each kind, once a process.
 
 Knows nothing of what is multiplied.
@@ -46,6 +46,8 @@ class Precision:
         return torch.bfloat16 if self.name == "bf16" else torch.float32
 
 
+_CLEARLY = 1.3  # times faster: less would not pay for rounding
+
 ONCE = (
     "The fused kernels are differentiable once, and this differentiates their gradient: run it inside "
     "`undersong.nets.precision.using(module, PLAIN)`."
@@ -71,18 +73,18 @@ def resolve(name: str, device: torch.device | str = "cpu") -> Precision:
     """
     if name != "auto":
         return Precision(name)
-    return BF16 if bf16_speedup(str(device)) > 1.3 else FP32
+    return BF16 if bf16_is_faster(str(device)) else FP32
 
 
 @cache
-def bf16_speedup(device: str) -> float:
-    """Time of an fp32 product over that of the same bf16 product: known, or measured once (under 0.5 s)."""
+def bf16_is_faster(device: str) -> bool:
+    """Whether a bf16 product takes clearly less time than the same in fp32: known, or measured once (under 0.5 s)."""
     if device.startswith("cuda"):
-        return 2.0 if torch.cuda.is_bf16_supported() else 0.5
+        return torch.cuda.is_bf16_supported()
     if not device.startswith("cpu"):
-        return 0.0
-    if has_amx():
-        return 2.0
+        return False
+    if has_amx():  # neighbours on its tiles could mislead a short measurement, and do not change the answer
+        return True
     with torch.no_grad():
         left, right = torch.ones(128, 512), torch.ones(512, 2048)
         pairs = [(left, right), (left.bfloat16(), right.bfloat16())]
@@ -97,7 +99,7 @@ def bf16_speedup(device: str) -> float:
             if turn > 1:  # the first products pay for their kernels
                 best[turn % 2] = min(best[turn % 2], seconds)
             turn += 1
-    return best[0] / best[1]
+    return best[0] > _CLEARLY * best[1]
 
 
 @contextmanager

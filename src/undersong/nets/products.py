@@ -1,9 +1,10 @@
 """Matrix products by the fastest kernel that the machine has for them: left @ matrix.T, and sums of left.T @ right.
 
-oneDNN beats BLAS in fp32 on x86, by a tenth (measured: AMD Zen 4) or twofold (Zen 5), more so for the thin matrices of
-a recurrent step and where the matrix is laid out once for many products; for few, laying it out costs more than it
-saves, in memory touched for the first time above all. They are reached through torch's own operators, which other
-processors and builds may lack: then it is ``torch.nn.functional.linear``.
+oneDNN beats BLAS in fp32 on AMD's processors, by a tenth (measured: Zen 4) or twofold (Zen 5), more so for the thin
+matrices of a recurrent step and where the matrix is laid out once for many products; for few, laying it out costs more
+than it saves, in memory touched for the first time above all. On Intel's, torch's BLAS is the faster one in fp32
+(measured: Emerald Rapids). oneDNN's products are reached through torch's own operators, which other processors and
+builds may lack: then it is ``torch.nn.functional.linear``.
 
 Knows nothing of what is multiplied, nor of gradients.
 """

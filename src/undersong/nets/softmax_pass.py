@@ -1,7 +1,8 @@
 """Probabilities by a softmax of each row, safe whatever the logits are: rows lie as [n, V].
 
 On CUDA what lies between the products is one kernel of ours (``nets.kernels``).
-In bf16 the products read bf16 and the chunk of logits is bf16; lse and all sums are fp32.
+In bf16 the products read bf16 and the chunk of logits is bf16, as are its probabilities; sums are fp32, and so is lse,
+which comes from the largest probability where these are made.
 Knows nothing of gradients that come from elsewhere, nor of modules.
 """
 
