@@ -1,7 +1,8 @@
-"""A ratio by what neighbours do to the machine: they slow AMX tiles and caches, and bf16 products more than fp32 ones.
+"""A ratio by how fast the machine was: neighbours slow AMX tiles and caches, and bf16 products more than fp32 ones.
 
-A large product runs before, between and after both arms' turns. Where it keeps at least half its best rate all three
-times, the turn counts as undisturbed: the condition is the same for both arms, so that it favours neither.
+A large product runs before, between and after both arms' turns, and its slowest rate is the turn's: the condition is
+the same for both arms, so that it favours neither. A quarter of the turns lies in each class, and no limit is drawn
+that a machine which was never left alone would pass by its own standard.
 Knows nothing of what is measured.
 """
 
@@ -10,19 +11,20 @@ import time
 from collections.abc import Callable
 
 Arm = Callable[[int], object]
+QUARTERS = ("slowest", "slower", "faster", "fastest")
 
 
 def by_disturbance(
     ours: Arm, theirs: Arm, product: Callable[[int], float], cases: int, seconds: float
 ) -> dict[str, float]:
-    """Medians of their time over ours, of both kinds of turn.
+    """Medians of their time over ours, by quarters of the turns from the slowest machine to the fastest.
 
     Args:
         ours: called with the number of a case.
         theirs: likewise.
         product: an arm that returns how many FLOP it has done.
         cases: how many there are; each is run once beforehand.
-        seconds: for how long.
+        seconds: for how long; at least four turns are made.
     """
     flop = product(0)
 
@@ -36,16 +38,14 @@ def by_disturbance(
         theirs(case)
     turns: list[tuple[float, float]] = []
     until = time.perf_counter() + seconds
-    while not turns or time.perf_counter() < until:
+    while len(turns) < len(QUARTERS) or time.perf_counter() < until:
         order = (product, theirs, product, ours, product)
         before, usual, between, own, after = (took(arm, len(turns) % cases) for arm in order)
-        turns.append((usual / own, flop / max(before, between, after)))
-    half = max(rate for _, rate in turns) / 2
-    found: dict[str, float] = {}
-    for name, kind in (("undisturbed", True), ("disturbed", False)):
-        alike = [turn for turn in turns if (turn[1] >= half) == kind]
-        if alike:
-            found[f"ratio_{name}"] = statistics.median(ratio for ratio, _ in alike)
-            found[f"gflops_{name}"] = statistics.median(rate for _, rate in alike) / 1e9
-            found[f"turns_{name}"] = len(alike)
+        turns.append((flop / max(before, between, after), usual / own))
+    turns.sort()
+    found: dict[str, float] = {"turns": len(turns)}
+    for k, name in enumerate(QUARTERS):
+        quarter = turns[k * len(turns) // 4 : (k + 1) * len(turns) // 4]
+        found[f"ratio_{name}"] = statistics.median(ratio for _, ratio in quarter)
+        found[f"gflops_{name}"] = statistics.median(rate for rate, _ in quarter) / 1e9
     return found

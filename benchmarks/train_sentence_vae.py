@@ -11,7 +11,8 @@ BLAS. The ceiling is a large product's rate, in turns with the arms, since neigh
 all their AMX tiles. ``ratio_random_padding`` sets ours against the opponent fed randomly drawn batches, as public
 sentence-VAE code is; ``loss_ratio`` is of the first losses, which must be alike. With ``--kept``, ``ratio_kept`` and
 ``ratio_kept_fp32`` are those where the opponent's allocator (glibc's) is told to keep its memory too: its logits then
-cost no page faults. With ``--seconds S``, ``ratio_undisturbed`` and ``ratio_disturbed`` (see ``disturbance``).
+cost no page faults. With ``--seconds S``, ``ratio_slowest`` to ``ratio_fastest``, by quarters of the turns from the
+slowest machine to the fastest (see ``disturbance``).
 See ``opponents/sentence_vae.py``.
 """
 
@@ -153,7 +154,7 @@ def served(names: list[str], sizes: Sizes, batches: int, threads: int) -> Abstra
 
 
 def disturbed(sizes: Sizes, batches: int, seconds: float, threads: int) -> dict[str, float]:
-    """The ratio in turns where neighbours disturb, and where not."""
+    """The ratio by how fast neighbours leave the machine."""
     with served(["usual", "auto"], sizes, batches, threads) as arms:
         return by_disturbance(arms["auto"], arms["usual"], product(resolve("auto").dtype), batches, seconds)
 

@@ -1,10 +1,10 @@
-"""A turn counts as undisturbed by what stands around both arms: whoever is disturbed, it favours neither."""
+"""A turn is as fast as the slowest product around both arms: whoever is disturbed, it favours neither."""
 
 import time
 from collections.abc import Callable
 
 import pytest
-from benchmarks.disturbance import by_disturbance
+from benchmarks.disturbance import QUARTERS, by_disturbance
 
 
 class Machine:
@@ -23,20 +23,26 @@ class Machine:
         return run
 
 
+def measure(machine: Machine, seconds: float, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    monkeypatch.setattr(time, "perf_counter", lambda: machine.now)
+    return by_disturbance(machine.arm(1), machine.arm(2), machine.arm(0.1), cases=1, seconds=seconds)
+
+
 @pytest.mark.parametrize("place", [0, 1, 2, 3, 4])
-def test_a_turn_is_undisturbed_only_if_all_of_it_is(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine({1: place, 3: place})
-    monkeypatch.setattr(time, "perf_counter", lambda: machine.now)
-    found = by_disturbance(machine.arm(1), machine.arm(2), machine.arm(0.1), cases=1, seconds=100)
-    assert found["ratio_undisturbed"] == pytest.approx(2)
-    assert found["gflops_undisturbed"] == pytest.approx(10)
-    assert found["turns_disturbed"] == 2
-    assert found["gflops_disturbed"] == pytest.approx(1)
-    assert found["ratio_disturbed"] == pytest.approx({2: 0.2, 3: 0.2}.get(place, 2))
+def test_a_turn_is_fast_only_if_all_of_it_is(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measure(Machine(dict.fromkeys(range(0, 1000, 5), place)), 1000, monkeypatch)
+    for name in QUARTERS[1:]:
+        assert found[f"ratio_{name}"] == pytest.approx(2)
+        assert found[f"gflops_{name}"] == pytest.approx(10)
+    assert found["gflops_slowest"] == pytest.approx(1)
+    assert found["ratio_slowest"] == pytest.approx({2: 0.2, 3: 0.2}.get(place, 2))
 
 
-def test_a_machine_left_alone_has_no_disturbed_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine({})
-    monkeypatch.setattr(time, "perf_counter", lambda: machine.now)
-    found = by_disturbance(machine.arm(1), machine.arm(2), machine.arm(0.1), cases=1, seconds=10)
-    assert set(found) == {"ratio_undisturbed", "gflops_undisturbed", "turns_undisturbed"}
+@pytest.mark.parametrize(("seconds", "turns"), [(0, 4), (32, 10)])
+def test_a_machine_left_alone_is_alike_in_all_quarters(
+    seconds: float, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = measure(Machine({}), seconds, monkeypatch)
+    assert found["turns"] == turns
+    assert [found[f"ratio_{name}"] for name in QUARTERS] == pytest.approx([2] * 4)
+    assert [found[f"gflops_{name}"] for name in QUARTERS] == pytest.approx([10] * 4)
