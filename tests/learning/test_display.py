@@ -1,12 +1,18 @@
 """What a person sees: plain lines where there is no terminal, and what the tracker keeps."""
 
+import contextlib
+import io
 import signal
+from functools import partial
 
 import pytest
 import torch
+from rich.console import Console
 from tests.learning.small import learn
 
 from undersong.data.batch import Batch
+from undersong.errors import UserError
+from undersong.learning import Gradient, progress
 from undersong.learning.device import resolve_device
 from undersong.learning.interrupt import Interrupt
 from undersong.learning.meter import Meter
@@ -26,6 +32,23 @@ def test_plain_lines_on_standard_error_and_nothing_on_standard_output(corpus, tm
         assert shown in held[0]
     learn(corpus, tmp_path / "silent")
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_cursor_is_shown_again_whatever_happens(corpus, tmp_path, monkeypatch):
+    def cursor(**changes):
+        terminal = io.StringIO()
+        made = partial(Console, file=terminal, force_terminal=True)
+        monkeypatch.setattr(progress, "Console", lambda **options: made(**{**options, "stderr": False}))
+        with contextlib.suppress(UserError):
+            learn(corpus, tmp_path / "run", quiet=False, **changes)
+        shown = terminal.getvalue()
+        return shown.count("\x1b[?25l"), shown.count("\x1b[?25h")
+
+    assert cursor(epochs=2) == (1, 1)
+    assert cursor(epochs=2, resume=True) == (1, 1)  # trained already
+    assert cursor(resume=True, learner=partial(Gradient, lr=0.01), epochs=3) == (1, 1)
+    (tmp_path / "run" / "metrics.jsonl").write_text("{\n" * 9)  # refused once the display is on
+    assert cursor(resume=True, epochs=4) == (1, 1)
 
 
 def test_the_training_line_shows_speed_and_time_left(capsys):

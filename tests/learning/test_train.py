@@ -8,11 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tests.families.own import DiagonalGamma, DiagonalLaplace
 from tests.learning.small import TINY, last_weights, learn, make_corpus
 
+from undersong.cli import main
+from undersong.decoding import sample
 from undersong.draw import FINAL, Draw, joined
 from undersong.errors import UserError
-from undersong.families import IsotropicGaussian, PointMass
+from undersong.evaluation import evaluate
+from undersong.families import IsotropicGaussian, PointMass, StandardPrior
 from undersong.files import held
 from undersong.inference import Amortized
 from undersong.learning import Run, train
@@ -141,6 +145,19 @@ def test_going_on_takes_the_runs_own_choices_and_refuses_others(corpus, tmp_path
         train(corpus, out=tmp_path / "run", objective=Beta(0.5), resume=True, quiet=True)
 
 
+def test_going_on_by_the_runs_own_file_takes_a_typed_default_too(corpus, tmp_path):
+    learn(corpus, tmp_path / "run", epochs=1, patience=1)
+    file = str(tmp_path / "run" / "config.yaml")
+    assert main(["train", "--config", file, "--resume", "--epochs", "2"]) == 0
+    assert Run.load(tmp_path / "run").config["epochs"] == 2
+    assert main(["train", "--config", file, "--resume", "--epochs", "10", "--patience", "null"]) == 0
+    run = Run.load(tmp_path / "run")
+    assert (run.config["epochs"], run.config["patience"]) == (10, None)
+    assert run.metrics()[-1]["step"] == 100
+    train(corpus, out=run.path, resume=True, quiet=True)
+    assert Run.load(run.path).config["epochs"] == 10
+
+
 @pytest.mark.parametrize(("asked", "threads"), [("fp32", 2), ("bf16", 1), ("bf16", 2), ("auto", 2)])
 def test_going_on_computes_as_the_run_was_begun_whatever_the_machine_now_prefers(
     corpus, tmp_path, monkeypatch, asked, threads
@@ -260,6 +277,25 @@ def test_any_combination_needs_no_subclass(corpus, tmp_path):
     run = learn(corpus, tmp_path / "run", inference=partial(TINY["inference"], family=IsotropicGaussian), steps=2)
     assert run.system.posterior(run.corpus().valid.batch([0])).variance.unique().numel() == 1
     assert isinstance(run.system.objective, ELBO)
+
+
+def test_a_family_of_ones_own_is_trained_judged_and_sampled(corpus, tmp_path):
+    run = learn(
+        corpus,
+        tmp_path / "run",
+        model=partial(TINY["model"], prior=partial(StandardPrior, family=DiagonalLaplace)),
+        inference=partial(TINY["inference"], family=DiagonalLaplace),
+    )
+    found = evaluate(run, samples=20, subset=10)
+    assert found["elbo"] == pytest.approx(-found["reconstruction"] - found["kl"])
+    assert found["nll_is"] < -found["elbo"] + 1
+    assert len(sample(run, 3)) == 3
+
+
+def test_a_posterior_whose_held_out_draws_are_undefined_is_refused_before_a_folder_is_made(corpus, tmp_path):
+    with pytest.raises(UserError, match=r"Held-out sentences could not be judged: Independent of Gamma .*icdf"):
+        learn(corpus, tmp_path / "run", inference=partial(TINY["inference"], family=DiagonalGamma))
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_held_out_sentences_the_last_step_is_kept_and_it_is_said(tmp_path, capsys):

@@ -1,8 +1,8 @@
 """Samples whose noise depends on (seed, sentence, sample number) and on nothing else.
 
 So a sentence's figure is the same in any batch, in any order, with any padding; and the first K of S samples are the K
-samples. Each kind of distribution says in one function how noise becomes a sample. Knows nothing of sentences but
-their number.
+samples. Noise is standard normal; independent dimensions take it by their quantile functions, other kinds of
+distribution say in one function how it becomes a sample. Knows nothing of sentences but their number.
 """
 
 from functools import singledispatch
@@ -27,6 +27,9 @@ def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Ten
     Returns:
         [S, B, D]; gradients flow to the parameters of ``q`` where it is reparametrised.
 
+    Raises:
+        NotImplementedError: nothing says how noise becomes a sample of this distribution.
+
     >>> q = Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 1)
     >>> both = keyed_sample(q, torch.tensor([4, 9]), samples=5, seed=0)
     >>> swapped = keyed_sample(q, torch.tensor([9, 4]), samples=2, seed=0)
@@ -36,14 +39,23 @@ def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Ten
     # As uint64: a list with a number from 2^63 up would become floats, and neighbouring seeds one.
     keys = (np.array([seed % 2**64, int(i) % 2**64], dtype=np.uint64) for i in index.tolist())
     streams = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
-    return _transport(q, streams, samples)
+    try:
+        return _transport(q, streams, samples)
+    except NotImplementedError:
+        raise NotImplementedError(
+            f"{_name(q)} does not say how noise that is keyed to a sentence becomes a sample: give its dimensions a "
+            "quantile function (`icdf`) and a mean, or tell distributions/keyed.py in one function."
+        ) from None
+
+
+def _name(q: Distribution) -> str:
+    inner = getattr(q, "component_distribution", getattr(q, "base_dist", None))
+    return type(q).__name__ if inner is None else f"{type(q).__name__} of {_name(inner)}"
 
 
 @singledispatch
 def _transport(q: Distribution, streams: list[np.random.Generator], samples: int) -> Tensor:
-    raise NotImplementedError(
-        f"{type(q).__name__} does not say how noise becomes a sample: register a function in distributions/keyed.py."
-    )
+    raise NotImplementedError
 
 
 def _normal(streams: list[np.random.Generator], samples: int, size: int, like: Tensor) -> Tensor:
@@ -58,17 +70,23 @@ def _(q: Delta, streams: list[np.random.Generator], samples: int) -> Tensor:
 
 @_transport.register
 def _(q: Independent, streams: list[np.random.Generator], samples: int) -> Tensor:
-    if not isinstance(q.base_dist, Normal):
-        raise NotImplementedError(f"keyed samples of Independent({type(q.base_dist).__name__}) are not defined.")
-    loc, scale = q.base_dist.loc, q.base_dist.scale
-    return loc + scale * _normal(streams, samples, loc.shape[-1], loc)
+    like = q.base_dist.mean
+    return _placed(q, _normal(streams, samples, like.shape[-1], like))
 
 
 @_transport.register
 def _(q: MixtureSameFamily, streams: list[np.random.Generator], samples: int) -> Tensor:
-    loc, scale = q.component_distribution.mean, q.component_distribution.stddev  # [B, K, D]
-    choice, noise = _normal(streams, samples, 1 + loc.shape[-1], loc).split([1, loc.shape[-1]], -1)
-    cumulative = q.mixture_distribution.probs.cumsum(-1)[..., :-1]  # [B, K - 1]
-    chosen = (torch.special.ndtr(choice) > cumulative).sum(-1)  # [S, B]
-    rows = torch.arange(loc.shape[0], device=loc.device)
-    return loc[rows, chosen] + scale[rows, chosen] * noise
+    probs, dim = q.mixture_distribution.probs, q.event_shape[0]  # [B, K]
+    choice, noise = _normal(streams, samples, 1 + dim, probs).split([1, dim], -1)
+    chosen = (torch.special.ndtr(choice) > probs.cumsum(-1)[..., :-1]).sum(-1)  # [S, B]
+    every = _placed(q.component_distribution, noise[:, :, None])  # [S, B, K, D]
+    return every.take_along_dim(chosen[..., None, None], 2).squeeze(2)
+
+
+def _placed(p: Distribution, noise: Tensor) -> Tensor:
+    """Standard normal noise as samples of independent dimensions, by each one's quantile function."""
+    base = p.base_dist if isinstance(p, Independent) else p
+    if isinstance(base, Normal):
+        return base.loc + base.scale * noise
+    least = torch.finfo(noise.dtype).eps
+    return base.icdf(torch.special.ndtr(noise).clamp(least, 1 - least))

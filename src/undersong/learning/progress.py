@@ -14,7 +14,7 @@ from undersong.learning.record import Line
 
 
 class Display:
-    """Shows lines of the record.
+    """Shows lines of the record, inside ``with``: the terminal is left as it was, whatever happens.
 
     Args:
         total: steps the run will take at most.
@@ -33,7 +33,15 @@ class Display:
             text = TextColumn("{task.description}", table_column=Column(no_wrap=False))
             self._live = Progress(BarColumn(20), text, console=self.console, transient=True)
             self._task = self._live.add_task("", total=total)
+
+    def __enter__(self) -> "Display":
+        if self._live is not None:
             self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
 
     def say(self, text: str) -> None:
         """A sentence of its own."""
@@ -64,11 +72,6 @@ class Display:
         mark = "  best so far" if line["best"] else ""
         value = f"objective {_number(line['objective'])}  ELBO {_number(line['elbo'])}  "
         self.say(f"held out, epoch {line['epoch']:.2f}, step {line['step']}: {value}{_held(line)}{mark}")
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self._live is not None:
-            self._live.stop()
 
     def _texts(self, line: Line) -> tuple[str, str]:
         share = f"  {_held(self.held, short=True)}" if self.held else ""

@@ -9,12 +9,13 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from undersong.configurable import describe
@@ -46,6 +47,7 @@ from undersong.nets.precision import Precision, resolve, set_precision
 
 Train = Callable[..., Any]
 FREE = ("epochs", "steps", "patience", "checkpoint_seconds", "resume", "quiet", "out", "seeds")
+RESOLVED = ("device", "precision", "threads")
 
 
 def start(train: Train, given: Config, seed: int, folder: Path) -> None:
@@ -77,12 +79,13 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
         if not len(corpus.train):
             raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
         made["learner"](system)  # it may refuse the system: better before anything is written
+        _judge_one(system, corpus, seed)  # so may its posterior, at the first look at held-out sentences
         with _alone(folder):
             if (folder / CONFIG).exists():
                 raise UserError(f"{folder} was begun by another process meanwhile: choose another --out.")
             own = packed(own, folder)
             _make_folder(folder, own, corpus, system)
-            _fit(made, own, system, corpus, folder, None)
+            _fit(made, own, system, corpus, folder, None, [])
 
 
 def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
@@ -106,12 +109,29 @@ def _go_on(train: Train, given: Config, folder: Path) -> None:
     checkpoint, refused = checkpoints.latest()
     if own != stored:
         configuration.write(own, folder / CONFIG)
-    display = Display(0, own["quiet"])
-    for wrong in refused:
-        display.say(f"{wrong} Going on from {f'step {checkpoint.step}' if checkpoint else 'the beginning'} instead.")
+    where = f"step {checkpoint.step}" if checkpoint else "the beginning"
+    notices = [f"{wrong} Going on from {where} instead." for wrong in refused]
     checkpoints.forget_after(checkpoint.step if checkpoint else -1)
     with borrowed(torch.device(own["device"]), own["threads"]):
-        _fit(made, own, build(made, corpus.vocab_size, own["seeds"][0]), corpus, folder, checkpoint)
+        _fit(made, own, build(made, corpus.vocab_size, own["seeds"][0]), corpus, folder, checkpoint, notices)
+
+
+@torch.no_grad()
+def _judge_one(system: System, corpus: Corpus, seed: int) -> None:
+    """Judge one held-out sentence, where there is one, as a look at all of them will.
+
+    Raises:
+        UserError: it cannot be judged.
+    """
+    if not len(corpus.valid):
+        return
+    training = system.training
+    try:
+        system.eval().judge(corpus.valid.batch(np.zeros(1, np.int64)), seed)
+    except NotImplementedError as error:
+        raise UserError(f"Held-out sentences could not be judged: {error}") from None
+    finally:
+        system.train(training)
 
 
 @contextmanager
@@ -125,7 +145,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _fit(
-    made: dict[str, Any], own: Config, system: System, corpus: Corpus, folder: Path, checkpoint: Checkpoint | None
+    made: dict[str, Any],
+    own: Config,
+    system: System,
+    corpus: Corpus,
+    folder: Path,
+    checkpoint: Checkpoint | None,
+    notices: list[str],
 ) -> None:
     device, seed = torch.device(own["device"]), own["seeds"][0]
     bound = {"sentences": own["sentences"]} if own["tokens"] is None else {"tokens": own["tokens"]}
@@ -150,37 +176,35 @@ def _fit(
     )
     patient = own["patience"] is None or memory.stale < own["patience"]
     over = memory.step >= steps or not patient or learner.finished() is not None
-    display = Display(steps, own["quiet"])
-    if over and checkpoint is not None:
-        display.say(f"{folder} is trained already ({memory.step} steps).")
-        display.close()
-        return
-    record = Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))
-    past = read_record(folder / METRICS)  # as far as the checkpoint knows it
-    validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
-    try:
-        display.say(_opening(own, system, corpus, memory))
-        if not len(validation):
-            display.say("No sentences are held out: nothing is judged on the way, and the last checkpoint is kept.")
-        if type(learner) is Gradient and isinstance(system.model, Counted):
-            name = type(system.model).__name__
-            display.say(f"{name} is learned faster by --learner EM, which also reads its smoothing; Gradient does not.")
-        fit = Fit(
-            learner,
-            batches,
-            validation if len(validation) else None,
-            limits,
-            Checkpoints(folder / CHECKPOINTS),
-            record,
-            display,
-            _watch(own, system, past, display),
-            f"undersong train --config {shlex.quote(str(folder / CONFIG))} --resume true",
-        )
-        memory = fit.run(memory)
-        display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
-    finally:
-        display.close()
-        record.close()
+    with Display(steps, own["quiet"]) as display:
+        for notice in notices:
+            display.say(notice)
+        if over and checkpoint is not None:
+            display.say(f"{folder} is trained already ({memory.step} steps).")
+            return
+        validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
+        with closing(Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))) as record:
+            display.say(_opening(own, system, corpus, memory))
+            if not len(validation):
+                display.say("No sentences are held out: nothing is judged on the way, and the last checkpoint is kept.")
+            if type(learner) is Gradient and isinstance(system.model, Counted):
+                name = type(system.model).__name__
+                display.say(
+                    f"{name} is learned faster by --learner EM, which also reads its smoothing; Gradient does not."
+                )
+            fit = Fit(
+                learner,
+                batches,
+                validation if len(validation) else None,
+                limits,
+                Checkpoints(folder / CHECKPOINTS),
+                record,
+                display,
+                _watch(own, system, read_record(folder / METRICS), display),
+                f"undersong train --config {shlex.quote(str(folder / CONFIG))} --resume true",
+            )
+            memory = fit.run(memory)
+            display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
 
 
 def _exact_choices(own: Config, model: Model) -> Config:
@@ -226,9 +250,11 @@ def _resolved(given: Config, seed: int, folder: Path) -> Config:
 def _merged(stored: Config, given: Config, defaults: Config, folder: Path) -> Config:
     """The stored configuration, with what may change and was given."""
     own = {**stored, "out": os.path.abspath(folder), "quiet": given["quiet"]}
+    # A run's own file has these three as the machine resolved them, never as defaults: then nothing was left at one.
+    from_its_file = all(given[name] == stored[name] for name in RESOLVED)
     for name, value in given.items():
         if name in FREE:
-            if name not in ("out", "seeds", "quiet", "resume") and value != defaults.get(name):
+            if name not in ("out", "seeds", "quiet", "resume") and (from_its_file or value != defaults.get(name)):
                 own[name] = value
             continue
         value = os.path.abspath(value) if name == "corpus" else value

@@ -80,7 +80,8 @@ def train(
         validation_steps: steps between two looks; by default one epoch.
         checkpoint_seconds: time between two checkpoints; one is also written whenever the held-out value is the best.
         resume: go on with the run in ``out`` (or begin it, if there is none). What is left at its default here is taken
-            from the run; what is given must agree with it, but for epochs, steps, patience and checkpoint_seconds.
+            from the run (after ``--config`` with the run's own file, what is given counts, a default too); what is
+            given must agree with it, but for epochs, steps, patience and checkpoint_seconds.
         quiet: show nothing but errors.
 
     Returns:
