@@ -11,7 +11,6 @@ import torch
 from tests.families.own import DiagonalGamma, DiagonalLaplace
 from tests.learning.small import TINY, last_weights, learn, make_corpus
 
-from undersong.cli import main
 from undersong.decoding import sample
 from undersong.draw import FINAL, Draw, joined
 from undersong.errors import UserError
@@ -22,11 +21,10 @@ from undersong.inference import Amortized
 from undersong.learning import Run, train
 from undersong.learning.device import resolve_device
 from undersong.learning.doctor import doctor
-from undersong.learning.fit import Fit, Memory
 from undersong.learning.record import Record, read_record
 from undersong.learning.validation import Validation, figures
 from undersong.models import LanguageModel
-from undersong.nets import RecurrentDecoder, precision
+from undersong.nets import RecurrentDecoder
 from undersong.objectives import ELBO, Autoencoder, AutoGen, Beta, FreeBitsMeanDimension, Linear, TargetRate
 
 
@@ -133,54 +131,6 @@ def test_a_run_whose_facts_are_damaged_is_refused_clearly(corpus, tmp_path, cont
     for use in (Run.load, doctor, lambda path: learn(corpus, path, resume=True)):
         with pytest.raises(UserError, match=r"run\.json is damaged or missing"):
             use(run.path)
-
-
-def test_going_on_takes_the_runs_own_choices_and_refuses_others(corpus, tmp_path):
-    whole = learn(corpus, tmp_path / "whole", epochs=4, objective=AutoGen(m=2.0))
-    learn(corpus, tmp_path / "run", epochs=2, objective=AutoGen(m=2.0))
-    (run,) = train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
-    assert last_weights(run.path) == last_weights(whole.path)
-    assert run.config["epochs"] == 4
-    with pytest.raises(UserError, match="--objective differs"):
-        train(corpus, out=tmp_path / "run", objective=Beta(0.5), resume=True, quiet=True)
-
-
-def test_going_on_by_the_runs_own_file_takes_a_typed_default_too(corpus, tmp_path):
-    learn(corpus, tmp_path / "run", epochs=1, patience=1)
-    file = str(tmp_path / "run" / "config.yaml")
-    assert main(["train", "--config", file, "--resume", "--epochs", "2"]) == 0
-    assert Run.load(tmp_path / "run").config["epochs"] == 2
-    assert main(["train", "--config", file, "--resume", "--epochs", "10", "--patience", "null"]) == 0
-    run = Run.load(tmp_path / "run")
-    assert (run.config["epochs"], run.config["patience"]) == (10, None)
-    assert run.metrics()[-1]["step"] == 100
-    train(corpus, out=run.path, resume=True, quiet=True)
-    assert Run.load(run.path).config["epochs"] == 10
-
-
-@pytest.mark.parametrize(("asked", "threads"), [("fp32", 2), ("bf16", 1), ("bf16", 2), ("auto", 2)])
-def test_going_on_computes_as_the_run_was_begun_whatever_the_machine_now_prefers(
-    corpus, tmp_path, monkeypatch, asked, threads
-):
-    """``auto`` is resolved once: here on a machine fast at bf16, resumed on one that is slow at it."""
-    computed = []
-    whole_run = Fit.run
-
-    def watched(self: Fit, memory: Memory) -> Memory:
-        parts = {part.precision.name for part in self.system.modules() if hasattr(part, "precision")}
-        computed.append((parts, torch.get_num_threads()))
-        return whole_run(self, memory)
-
-    monkeypatch.setattr(Fit, "run", watched)
-    monkeypatch.setattr(precision, "bf16_is_faster", lambda device: True)
-    whole = learn(corpus, tmp_path / "whole", epochs=4, precision=asked, threads=threads)
-    learn(corpus, tmp_path / "run", epochs=2, precision=asked, threads=threads)
-    monkeypatch.setattr(precision, "bf16_is_faster", lambda device: False)
-    (run,) = train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
-    name = "bf16" if asked == "auto" else asked
-    assert computed == [({name}, threads)] * 3
-    assert (run.config["precision"], run.config["threads"]) == (name, threads)
-    assert last_weights(run.path) == last_weights(whole.path)
 
 
 def test_training_leaves_the_callers_randomness_and_threads_alone(corpus, tmp_path):
