@@ -33,6 +33,18 @@ def test_hub_data_set_saved_to_disk(tmp_path: Path) -> None:
         whole(f"hf:{tmp_path / 'saved'}", tmp_path, text_column="nope")
 
 
+def test_a_saved_data_set_that_is_damaged_or_has_no_splits_is_refused_clearly(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    lone = datasets.Dataset.from_dict({"text": LINES})
+    lone.save_to_disk(tmp_path / "lone")
+    with pytest.raises(UserError, match="no split 'text', but none at all"):
+        whole(f"hf:{tmp_path / 'lone'}:text", tmp_path)
+    datasets.DatasetDict({"train": lone}).save_to_disk(tmp_path / "saved")
+    (tmp_path / "saved" / "dataset_dict.json").write_text("{}")
+    with pytest.raises(UserError, match="Cannot read the data set hf:"):
+        whole(f"hf:{tmp_path / 'saved'}", tmp_path)
+
+
 def test_a_configuration_on_the_hub_is_the_third_part_of_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

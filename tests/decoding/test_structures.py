@@ -1,5 +1,7 @@
 """tag, parse, cluster and sample on trained models, and `evaluate` on them: what comes out is what is scored."""
 
+import codecs
+import gzip
 import io
 import json
 from functools import partial
@@ -11,8 +13,9 @@ import pytest
 from tests.decoding.treebank import NOUNS, VERBS, toy_treebank
 
 from undersong.cli import main
+from undersong.data.corpora.annotated import Sentence
 from undersong.data.corpora.brackets import read_trees
-from undersong.data.corpora.conllu import read_conllu
+from undersong.data.corpora.conllu import read_conllu, write_conllu
 from undersong.data.prepare import prepare
 from undersong.decoding.annotating import parse, read_split, read_words, tag
 from undersong.decoding.clustering import cluster, describe_clusters, probabilities
@@ -156,6 +159,35 @@ def test_what_tag_and_parse_write_is_read_again(runs: dict[str, Run], capsys: py
     assert main(["parse", str(runs["pcfg"].path), "--json", "the dog sees"]) == 0
     (said,) = json.loads(capsys.readouterr().out)
     assert said["constituents"][0][:2] == [0, 3]
+
+
+def test_a_treebank_is_tagged_and_parsed_by_its_own_words(
+    runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tagged(name: str, content: bytes, *flags: str) -> tuple[int, str]:
+        (tmp_path / name).write_bytes(content)
+        code = main(["tag", str(runs["hmm"].path), "--file", str(tmp_path / name), *flags])
+        found = capsys.readouterr()
+        return code, found.out if code == 0 else found.err
+
+    given = write_conllu([Sentence(("the", "dog", "can't"), ("D", "N", "V"), (2, 3, 0))]).encode()
+    wanted = tagged("plain.conllu", given)
+    assert [pair.partition("/")[0] for pair in wanted[1].split()] == ["the", "dog", "can't"]
+    assert tagged("marked.conllu", codecs.BOM_UTF8 + given) == wanted
+    assert tagged("trees.ptb", b"(ROOT (S (NP (D the) (N dog)) (V can't)))\n") == wanted
+    assert tagged("packed.conllu.gz", gzip.compress(given)) == wanted
+    wrong = given.replace(b"dog", b"d\xffg")
+    for name, content, flags, message in (
+        ("wrong.conllu", wrong, (), "sentence at line 1: it has a word that is not UTF-8"),
+        ("plain.conllu", given, ("--text-column", "bogus"), "has no text column 'bogus'"),
+        ("plain.conllu", given, ("--text-column", "xpos"), "sentence at line 1: it has a word without xpos"),
+        ("empty.conllu", b"\n", (), "has no sentences"),
+        ("plain.txt", b"the dog\n", ("--text-column", "form"), "--text-column is of a treebank's file"),
+        ("cut.conllu.gz", gzip.compress(given)[:-9], (), "is not a complete gz file"),
+    ):
+        code, said = tagged(name, content, *flags)
+        assert code == 2
+        assert message in said
 
 
 def test_sentences_of_one_word_and_impossible_ones(runs: dict[str, Run], tmp_path: Path) -> None:

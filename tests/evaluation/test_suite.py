@@ -1,5 +1,7 @@
 """Every measure on toy models whose answers are known, and on input at the edge of what is usable."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,21 @@ def test_the_whole_suite_on_a_toy(tmp_path):
     again = examine(Subject(vae(corpus), corpus, samples=50), QUICK[::-1])  # order and sharing change nothing
     assert again.figures == answers.figures
     assert {m.name for m in QUICK} <= {m.name for m in SUITE}
+
+
+class Undefined(Measure):
+    """A measure whose numbers are undefined, and of several kinds."""
+
+    name = "undefined"
+
+    def __call__(self, subject):
+        return {"a": float("nan"), "b": np.float64("inf"), "c": torch.tensor(2.5), "d": np.float32(1.5), "e": 3}
+
+
+def test_a_number_that_is_undefined_is_null(tmp_path):
+    corpus = toy_corpus(tmp_path)
+    answers = examine(Subject(vae(corpus), corpus, samples=20), [Undefined()])
+    assert json.dumps(answers.figures, allow_nan=False) == '{"a": null, "b": null, "c": 2.5, "d": 1.5, "e": 3}'
 
 
 def test_without_labels_the_label_based_measures_are_left_out_and_say_why(tmp_path):

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from undersong.data.corpora.annotated import Sentence
 from undersong.data.corpora.brackets import write_trees
-from undersong.data.corpora.conllu import read_conllu, write_conllu
-from undersong.data.corpora.opening import kind_of, opened
+from undersong.data.corpora.conllu import write_conllu
+from undersong.data.corpora.treebank import is_treebank, treebank_sentences
 from undersong.decoding import output
 from undersong.decoding.annotating import parse, read_split, read_words, tag, unknown_words
 from undersong.decoding.clustering import Cluster, cluster, describe_clusters
@@ -34,16 +34,16 @@ class Reading:
     """Where the sentences to be annotated come from.
 
     Args:
-        file: a text file of one sentence a line, or a CoNLL-U file; - is standard input. Text is split into words by
-            the rule for plain text; CoNLL-U keeps its own.
+        file: a text file of one sentence a line, or a treebank (CoNLL-U, or bracketed trees); - is standard input.
+            Text is split into words by the rule for plain text; a treebank keeps its own.
         split: the sentences of this split of the run's corpus, with its own words.
-        text_column: the column of a CoNLL-U file that holds the words.
+        text_column: the column of a treebank that holds the words; by default ``form``.
         json: print JSON.
     """
 
     file: Path | None = None
     split: Splits | None = None
-    text_column: str = "form"
+    text_column: str | None = None
     json: bool = False
 
 
@@ -142,10 +142,10 @@ def _given(run: Run, texts: list[str], reading: Reading) -> list[Sentence]:
         if texts or file is not None:
             raise UserError("sentences were given beside --split: use one of the two.")
         found = list(read_split(run, split))
-    elif file is not None and not texts and kind_of(file) == ".conllu":
-        with opened(file) as lines:
-            decoded = (line.decode("utf-8-sig") for line in lines)
-            found = [row.sentence for row in read_conllu(decoded, str(file), column)]
+    elif file is not None and not texts and is_treebank(file):
+        found = treebank_sentences(file, column)
+    elif column is not None:
+        raise UserError("--text-column is of a treebank's file: leave it out, or give such a file by --file.")
     else:
         found = read_words(run.tokenizer, gather(texts, file))
     line = output.unknown_words(unknown_words(run.tokenizer, found))

@@ -16,6 +16,7 @@ from undersong.evaluation.classification import Classification, Robustness
 from undersong.evaluation.code_clusters import CodeClusters
 from undersong.evaluation.generation import Diversity, Lengths, Smoothness
 from undersong.evaluation.judge import JudgeTraining
+from undersong.evaluation.judgement import finite
 from undersong.evaluation.measure import Measure
 from undersong.evaluation.perplexity import Fluency, Perplexity
 from undersong.evaluation.rates import Rates
@@ -77,7 +78,7 @@ def examine(subject: Subject, measures: Sequence[Measure] = SUITE) -> Answers:
         twice = sorted(figures.keys() & found.keys())
         if twice:
             raise UserError(f"Two measures give a figure named {twice[0]}: leave one of them out.")
-        figures |= found
+        figures |= {name: finite(v) for name, v in found.items()}
         seconds[measure.name] = time.perf_counter() - started
     return Answers(figures, left_out, seconds)
 

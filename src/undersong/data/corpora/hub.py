@@ -69,13 +69,16 @@ def _load(datasets: Any, name: str) -> Any:
         if Path(whole).is_dir():
             found = datasets.load_from_disk(whole)
             if split:
-                found = found[split]
+                splits = found if isinstance(found, dict) else {}
+                if split not in splits:
+                    raise UserError(f"hf:{whole} has no split {split!r}, but {', '.join(splits) or 'none at all'}.")
+                found = splits[split]
         else:
             parts = whole.split("/")
             name_and_configuration = ["/".join(parts[:2]), parts[2]] if len(parts) == 3 and all(parts) else [whole]
             found = datasets.load_dataset(*name_and_configuration, split=split or None)
-    except KeyError:
-        raise UserError(f"hf:{whole} has no split {split!r}; its splits are {', '.join(found)}.") from None
+    except UserError:
+        raise
     except Exception as error:  # the library raises many kinds, for many reasons
         raise UserError(f"Cannot read the data set hf:{name}: {' '.join(str(error).split())}") from error
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from undersong.data.corpora import brackets, conllu
-from undersong.data.corpora.annotated import Row, shape, sound, without
+from undersong.data.corpora.annotated import Row, Sentence, shape, sound, without
 from undersong.data.corpora.opening import kind_of, opened
 from undersong.data.corpora.source import ANNOTATED, BLOCK, Part, Source, record_batch
 from undersong.data.corpora.tables import Columns
@@ -62,14 +62,7 @@ def treebank_source(
             f"{files[trees.index(False)][0]} is CoNLL-U and {files[trees.index(True)][0]} holds bracketed trees: "
             f"give a folder with one of the two kinds."
         )
-    library, known, usual = ("nltk", brackets.COLUMNS, "xpos") if trees[0] else ("conllu", conllu.COLUMNS, "upos")
-    if find_spec(library) is None:
-        raise UserError(f"Reading {files[0][0]} takes the package {library}: pip install 'undersong[treebanks]'.")
-    text, tag = columns.text or "form", reading.tag or usual
-    for column, option in ((text, "text-column"), (tag, "tag-column")):
-        if column not in known or (trees[0] and option == "tag-column" and column != usual):
-            choice = usual if trees[0] and option == "tag-column" else ", ".join(known)
-            raise UserError(f"{files[0][0]} has no {option.replace('-', ' ')} {column!r}: give --{option} {choice}.")
+    text, tag = _chosen(files[0][0], columns.text, reading.tag)
     if columns.label or columns.split:
         raise UserError(f"{files[0][0]} is a treebank, which has no columns of labels or splits: leave them out.")
     parts = [
@@ -80,17 +73,58 @@ def treebank_source(
     return Source(parts, given=given, skipped=skipped, annotations=kinds)
 
 
-def _read(path: Path, split: int, text: str, tag: str, drop: bool) -> Iterator[pa.RecordBatch]:
-    """Record batches of the schema ``ANNOTATED``."""
+def _chosen(path: Path, text: str | None, tag: str | None) -> tuple[str, str]:
+    """The columns of words and of tags, of those that files of this kind have; that kind's library is there."""
+    trees = kind_of(path) in TREES
+    library, known, usual = ("nltk", brackets.COLUMNS, "xpos") if trees else ("conllu", conllu.COLUMNS, "upos")
+    if find_spec(library) is None:
+        raise UserError(f"Reading {path} takes the package {library}: pip install 'undersong[treebanks]'.")
+    text, tag = text or "form", tag or usual
+    for column, option in ((text, "text-column"), (tag, "tag-column")):
+        if column not in known or (trees and option == "tag-column" and column != usual):
+            choice = usual if trees and option == "tag-column" else ", ".join(known)
+            raise UserError(f"{path} has no {option.replace('-', ' ')} {column!r}: give --{option} {choice}.")
+    return text, tag
+
+
+def treebank_sentences(path: Path, text: str | None = None) -> list[Sentence]:
+    """The sentences of one treebank file, as they stand in it.
+
+    Args:
+        path: a file with one of the endings ``ENDINGS``, perhaps compressed.
+        text: the column whose values are the words; None for the words themselves.
+
+    Raises:
+        UserError: there is no such column, the library is missing, or something is no sentence, or no UTF-8.
+    """
+    found = []
+    for row in _rows(path, *_chosen(path, text, None)):
+        skipped = row.skipped
+        if any("\udc80" <= letter <= "\udcff" for word in row.sentence.words for letter in word):
+            skipped = "a word that is not UTF-8"
+        if skipped:
+            raise UserError(f"{path}, sentence at line {row.line}: it has {skipped}; correct it, or remove it.")
+        found.append(row.sentence)
+    if not found:
+        raise UserError(f"{path} has no sentences.")
+    return found
+
+
+def _rows(path: Path, text: str, tag: str) -> Iterator[Row]:
+    """Sentences as the file's format has them; bytes that are no text are surrogates, as ``surrogateescape`` has it."""
     with opened(path) as file:
-        # Bytes that are no text come back as they were in `_block`, for the check that all lines go through.
         lines = (line.decode("utf-8", "surrogateescape") for line in _unmarked(file))
         if kind_of(path) in TREES:
-            rows = brackets.read_trees(lines, str(path), text)
+            yield from brackets.read_trees(lines, str(path), text)
         else:
-            rows = conllu.read_conllu(lines, str(path), text, tag)
-        while block := list(islice(rows, BLOCK)):
-            yield _block(block, split, drop)
+            yield from conllu.read_conllu(lines, str(path), text, tag)
+
+
+def _read(path: Path, split: int, text: str, tag: str, drop: bool) -> Iterator[pa.RecordBatch]:
+    """Record batches of the schema ``ANNOTATED``; the check that all lines go through finds bytes that are no text."""
+    rows = _rows(path, text, tag)
+    while block := list(islice(rows, BLOCK)):
+        yield _block(block, split, drop)
 
 
 def _unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
