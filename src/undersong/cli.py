@@ -145,7 +145,11 @@ def _flags_first(words: list[str], switches: set[str]) -> list[str]:
                 flags.append([f"{option}={said}"])
             else:
                 value_word = next(rest, None)
-                flags.append([option] if value_word is None else [option, value_word])
+                if value_word is None:
+                    flags.append([option])
+                else:  # as one word, or argparse takes -5e-1 for a flag; a flag in place of a value is for it to refuse
+                    alone = value_word.startswith("--")
+                    flags.append([option, value_word] if alone else [f"{option}={value_word}"])
     flags.sort(key=_rank)
     return [*(part for flag in flags for part in flag), *(["--", *plain] if plain else [])]
 

@@ -23,7 +23,7 @@ from undersong.data import Corpus
 from undersong.data.prepare import prepare
 from undersong.decoding import Beam, interpolate, reconstruct, sample
 from undersong.errors import UserError
-from undersong.evaluation import evaluate
+from undersong.evaluation.evaluate import evaluate, judged
 from undersong.files import read_object, write_atomically
 from undersong.learning import Run
 from undersong.nets.precision import resolve
@@ -136,9 +136,8 @@ def _train(name: str, corpus: Corpus, out: Path, epochs: int, seed: int, precisi
 
 
 def _judged(run: Run, console: Console) -> Mapping[str, Any]:
-    kept = run.path / "evaluation.json"
-    if kept.exists() and "test" in (figures := json.loads(kept.read_text())):
-        return figures["test"]
+    if (figures := judged(run, "test")) is not None:
+        return figures
     console.rule(f"Judging {run.name} on sentences it has not seen")
     return evaluate(run.path, split="test", subset=200)
 

@@ -117,6 +117,11 @@ def draw(model: Model, x: Batch, q: Distribution, z: Tensor, *, weight: Tensor |
     return replace(record, parts=record.mean(log_qz - log_pz)[:, None])
 
 
+def numbers(d: Draw) -> Draw:
+    """The record without sentences, distributions and samples, so that those of a whole split can be kept."""
+    return replace(d, x=None, q=None, p=None, z=None)
+
+
 def joined(draws: Sequence[Draw]) -> Draw:
     """The numbers of several records as one, so that an objective can be read over a whole split at once."""
 

@@ -9,4 +9,4 @@ class UserError(Exception):
 
 
 class NoStructure(UserError):
-    """The model has vectors only: no clusters, tags or trees can be read off it."""
+    """No clusters, no tags or no trees can be read off the model, whatever the sentences are."""

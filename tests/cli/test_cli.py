@@ -72,6 +72,12 @@ def test_an_objects_own_flags_may_stand_before_the_flag_that_chooses_it(tmp_path
     assert chosen["objective"]["init_args"]["m"] == 0.25, capsys.readouterr().err
 
 
+@pytest.mark.parametrize("written", ["-0.5", "-5e-1", "-.5"])
+def test_a_negative_number_is_a_value_however_it_is_written(written):
+    words = ["CORPUS", "--out", "RUN", "--objective", "AutoGen", "--objective.m", written]
+    assert float(cli.parsed("train", words)[2]["objective"]["init_args"]["m"]) == -0.5
+
+
 def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_path):
     (tmp_path / "mine.yaml").write_text("corpus: CORPUS\nout: there\nepochs: 3\n")
     for words in (["--out", "here", "--config"], ["--out=here", "--config"]):

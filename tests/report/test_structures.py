@@ -10,6 +10,7 @@ from undersong.learning import EM, train
 from undersong.models import HMM
 from undersong.report import examples
 from undersong.report.evidence import Evidence
+from undersong.report.html import Notice
 from undersong.report.structures import structures
 from undersong.report.tables import Table
 
@@ -20,8 +21,8 @@ def test_words_are_those_of_the_treebank(tmp_path: Path) -> None:
     prepare(str(conllu(tmp_path / "a.conllu", lines)), out=tmp_path / "words", splits=(0.5, 0.25, 0.25),
             show_progress=False)  # fmt: skip
     (run,) = train(
-        tmp_path / "words", out=tmp_path / "hmm", model=partial(HMM, states=2), learner=EM, epochs=1, device="cpu",
-        precision="fp32", threads=1, quiet=True,
+        tmp_path / "words", out=tmp_path / "hmm", model=partial(HMM, states=2, smoothing=0.0), learner=EM, epochs=1,
+        device="cpu", precision="fp32", threads=1, quiet=True,
     )  # fmt: skip
     evidence = Evidence("hmm", run, (), {}, None, (), run.corpus())
     texts = examples.first([evidence], "train", 4)
@@ -31,3 +32,7 @@ def test_words_are_those_of_the_treebank(tmp_path: Path) -> None:
     assert isinstance(table, Table)
     for (text, tagged), words in zip(table.rows, texts.values(), strict=True):
         assert [each.rpartition("/")[0] for each in str(tagged.value).split()] == words, text
+    impossible = {**texts, "zebra": ("zebra",)}
+    (notice,) = structures([evidence], impossible).blocks
+    assert isinstance(notice, Notice)
+    assert "hmm is left out: sentence 5 has probability 0" in notice.text

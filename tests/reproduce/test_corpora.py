@@ -2,9 +2,14 @@
 
 import csv
 import gzip
+import io
+import lzma
+import tarfile
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from undersong.data.store import SPLITS, Corpus
@@ -98,6 +103,39 @@ def test_a_corpus_is_prepared_once(table: Path) -> None:
     assert made(settings, heard).folder == first
     assert heard == ["Preparing the corpus letters (once)"]
     assert (first / "corpus.json").stat().st_mtime_ns == before
+
+
+def test_word_vectors_that_an_interruption_left_out_are_written_later(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("undersong.reproduce.corpora")
+    settings = {"source": str(table), "text_column": "text", "vectors": {"size": 3}}
+
+    def stopped(*arguments: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_vectors", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            made(settings, [])
+    assert (made(settings, []).folder / module.VECTORS).exists()
+
+
+def test_a_source_that_was_cut_is_left_out_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cut.tsv.xz").write_bytes(lzma.compress(b"sentence\nsome words\n" * 500)[:-20])
+    (tmp_path / "cut.tsv.gz").write_bytes(gzip.compress(b"sentence\nsome words\n" * 500)[:-20])
+    (tmp_path / "gum").mkdir()
+    (tmp_path / "gum" / "splits.md").write_text("## dev\n * GUM_a\n")
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        (tmp_path / "noise").write_bytes(np.random.default_rng(0).bytes(100_000))
+        tar.add(tmp_path / "noise", "const/GUM_a.ptb")
+    (tmp_path / "gum" / "gum.tar.xz").write_bytes(lzma.compress(whole.getvalue())[:50_000])
+    heard: list[str] = []
+    wanted = {"xz": {"files": ["cut.tsv.xz"]}, "gz": {"files": ["cut.tsv.gz"]}, "gum": {"gum": "const"}}
+    assert corpora(wanted, heard.append) == {}
+    assert sum("is left out" in line and "is not a complete" in line for line in heard) == 3
+    assert list((tmp_path / "cache" / "undersong" / "corpora").iterdir()) == []
 
 
 def test_every_nth_line_of_several_files_under_one_header(tmp_path: Path) -> None:

@@ -74,8 +74,13 @@ class Tokenizer:
         return Tokenizer(inner, lowercase)
 
     @staticmethod
-    def load(path: str | Path, lowercase: bool = True) -> "Tokenizer":
+    def load(path: str | Path, lowercase: bool = True, remedy: str = "prepare the corpus again") -> "Tokenizer":
         """Read a ``tokenizer.json``.
+
+        Args:
+            path: the file.
+            lowercase: whether texts are lower-cased.
+            remedy: what to do where it cannot be read.
 
         Raises:
             UserError: the file is missing or damaged.
@@ -83,7 +88,7 @@ class Tokenizer:
         try:
             return Tokenizer(tokenizers.Tokenizer.from_file(str(path)), lowercase)
         except Exception as error:  # `tokenizers` raises the bare class
-            raise UserError(f"{path} is damaged or missing ({error}): prepare the corpus again.") from None
+            raise UserError(f"{path} is damaged or missing ({error}): {remedy}.") from None
 
     def save(self, path: str | Path) -> None:
         """Write ``tokenizer.json``; a full disk is an ``OSError``, not the library's bare exception."""

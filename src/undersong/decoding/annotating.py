@@ -20,7 +20,7 @@ from undersong.data.words import words
 from undersong.decoding import structures
 from undersong.decoding.latent import Trained, alike, device_of
 from undersong.decoding.progress import shown
-from undersong.errors import UserError
+from undersong.errors import NoStructure, UserError
 
 AT_ONCE = 32
 T = TypeVar("T")
@@ -107,7 +107,9 @@ def _each(
 ) -> list[Tensor]:
     """What ``read`` finds in the posterior of each sentence, in order."""
     if run.tokenizer.is_bpe:
-        raise UserError("this run's vocabulary is of word pieces, which have no tags or heads: use one of whole words.")
+        raise NoStructure(
+            "this run's vocabulary is of word pieces, which have no tags or heads: use one of whole words."
+        )
     device = device_of(run.system)
     ids = [run.tokenizer.encode_words([_spelled(run.tokenizer, word) for word in s.words]) for s in sentences]
     for row, each in enumerate(ids, 1):
@@ -119,7 +121,7 @@ def _each(
         possible(q, rows)
         z = read(q)
         if z is None:
-            raise UserError(f"a {type(run.system.model).__name__} {lacking}.")
+            raise NoStructure(f"a {type(run.system.model).__name__} {lacking}.")
         answers.update(zip(rows, z.cpu(), strict=True))
     return [answers[i] for i in range(len(ids))]
 

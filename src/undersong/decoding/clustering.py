@@ -19,7 +19,7 @@ from undersong.decoding.annotating import possible
 from undersong.decoding.given import read
 from undersong.decoding.latent import Trained, alike, device_of
 from undersong.decoding.progress import shown
-from undersong.errors import UserError
+from undersong.errors import NoStructure, UserError
 from undersong.models.base import reads
 
 AT_ONCE = 256
@@ -120,7 +120,7 @@ def probabilities(run: Trained, ids: Sequence[list[int]]) -> NDArray[np.float64]
         possible(q, rows)
         p = structures.probabilities(q)
         if p is None:
-            raise UserError(f"a {type(run.system.model).__name__} puts sentences in no clusters: use a mixture.")
+            raise NoStructure(f"a {type(run.system.model).__name__} puts sentences in no clusters: use a mixture.")
         answers.update(zip(rows, p.cpu().double().numpy(), strict=True))
     return np.stack([answers[i] for i in range(len(ids))]) if ids else np.zeros((0, run.system.model.latent))
 

@@ -5,7 +5,6 @@ direction): none reaches it. Knows nothing of models.
 """
 
 import json
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,15 +20,7 @@ from undersong.decoding.generating import Interpolation, Sentence
 from undersong.decoding.rewriting import Rewriting
 from undersong.errors import UserError
 from undersong.files import new_file
-
-
-def printable(text: str) -> str:
-    r"""The text without control, format and surrogate characters.
-
-    >>> printable("a\x1b[31m dog\u202e")
-    'a[31m dog'
-    """
-    return "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+from undersong.text import shows, visible
 
 
 def as_json(results: Sequence[Any]) -> str:
@@ -46,7 +37,7 @@ def tagged(sentence: Annotated) -> str:
     >>> tagged(Annotated(("a", "dog", "barks"), tags=("s0", "s0", "s1"), spans=((0, 2, "s0"), (2, 3, "s1"))))
     '[a dog]/s0 [barks]/s1'
     """
-    words = [printable(word) for word in sentence.words]
+    words = [visible(word) for word in sentence.words]
     if sentence.spans is None:
         return " ".join(f"{word}/{tag}" for word, tag in zip(words, sentence.tags or (), strict=True))
     return " ".join(f"[{' '.join(words[first:after])}]/{tag}" for first, after, tag in sentence.spans)
@@ -54,18 +45,18 @@ def tagged(sentence: Annotated) -> str:
 
 def rewritings(results: Iterable[Rewriting]) -> str:
     """Each sentence above what became of it."""
-    rows = (f"{printable(r.source)}\n  {r.log_prob:9.2f}  {printable(r.text)}" for r in results)
+    rows = (f"{visible(r.source)}\n  {r.log_prob:9.2f}  {visible(r.text)}" for r in results)
     return "\n".join(rows)
 
 
 def sentences(results: Iterable[Sentence]) -> str:
     """One sentence a line after its log-probability."""
-    return "\n".join(f"{r.log_prob:9.2f}  {printable(r.text)}" for r in results)
+    return "\n".join(f"{r.log_prob:9.2f}  {visible(r.text)}" for r in results)
 
 
 def interpolation(result: Interpolation) -> str:
     """The steps between the two sentences."""
-    return "\n".join([printable(result.start), sentences(result.steps), printable(result.end)])
+    return "\n".join([visible(result.start), sentences(result.steps), visible(result.end)])
 
 
 def unknown_words(found: Iterable[str]) -> str:
@@ -76,7 +67,7 @@ def unknown_words(found: Iterable[str]) -> str:
     >>> unknown_words(["\x1b"])
     'outside the vocabulary, read as <unk>: \\x1b'
     """
-    each = sorted({printable(word) or ascii(word)[1:-1] for word in found})
+    each = sorted({visible(word) for word in found})
     more = f", and {len(each) - 20} more" if len(each) > 20 else ""
     return f"outside the vocabulary, read as <unk>: {', '.join(each[:20])}{more}" if each else ""
 
@@ -106,7 +97,7 @@ def write_vectors(out: Path, texts: Sequence[str], z: NDArray[np.float32]) -> No
 
 
 def _escaped(row: str) -> str:
-    return "".join(c if printable(c) else "".join(f"\\u{u:04x}" for u in _units(c)) for c in row)
+    return "".join(c if shows(c) else "".join(f"\\u{u:04x}" for u in _units(c)) for c in row)
 
 
 def _units(character: str) -> list[int]:

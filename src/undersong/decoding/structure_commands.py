@@ -20,11 +20,11 @@ from undersong.data.corpora.treebank import is_treebank, treebank_sentences
 from undersong.decoding import output
 from undersong.decoding.annotating import parse, read_split, read_words, tag, unknown_words
 from undersong.decoding.clustering import Cluster, cluster, describe_clusters
-from undersong.decoding.output import printable
 from undersong.decoding.reading import gather
 from undersong.errors import UserError
 from undersong.flags import with_options
 from undersong.learning import Run
+from undersong.text import visible
 
 Splits = Literal["train", "valid", "test"]
 
@@ -115,7 +115,7 @@ def cluster_command(
             print(output.as_json(assigned))
         else:
             for a in assigned:
-                print(f"{a.cluster:4d}  {a.probability:.3f}  {printable(a.text)}")
+                print(f"{a.cluster:4d}  {a.probability:.3f}  {visible(a.text)}")
         return 0
     described = describe_clusters(loaded, getattr(loaded.corpus(), split), words, examples)
     if json:
@@ -130,8 +130,8 @@ def _table(clusters: Sequence[Cluster]) -> Table:
     for heading in ("", "share", "characteristic words", "sentences it is surest of"):
         table.add_column(heading)
     for c in clusters:
-        shown = "\n".join(map(printable, c.sentences))
-        table.add_row(str(c.cluster), f"{100 * c.share:.1f}%", printable(" ".join(c.words)), shown)
+        shown = "\n".join(map(visible, c.sentences))
+        table.add_row(str(c.cluster), f"{100 * c.share:.1f}%", visible(" ".join(c.words)), shown)
     return table
 
 

@@ -113,6 +113,13 @@ def stored(folder: Path) -> dict[str, Figures]:
     return found if isinstance(found, dict) and all(isinstance(v, dict) for v in found.values()) else {}
 
 
+def judged(run: Run, split: str) -> Figures | None:
+    """The figures in a run's folder, where they are of these weights and this corpus."""
+    found = stored(run.path).get(split, {})
+    fits = found.get("step") == run.step and found.get("corpus") == run.info["corpus"]
+    return found if fits else None
+
+
 def store(folder: Path, figures: Mapping[str, Any]) -> None:
     """Put the figures of one split beside those of the others, whole or not at all."""
     found = {**stored(folder), str(figures["split"]): dict(figures)}

@@ -187,6 +187,6 @@ def _elbo_of(scores: Scores, sampled: Likelihood | None) -> float | None:
 
 
 def finite(value: Any) -> Any:
-    """The value, if NumPy's or torch's then Python's; None for what is infinite or no number, which JSON cannot hold."""
+    """The value as a number of Python's; None for what is infinite or no number, which JSON cannot hold."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value

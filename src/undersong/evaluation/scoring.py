@@ -14,8 +14,9 @@ from torch.distributions import Distribution
 
 from undersong.data.store import Split
 from undersong.decoding.progress import shown
-from undersong.draw import Draw, joined
+from undersong.draw import Draw, joined, numbers
 from undersong.learning.system import System
+from undersong.learning.validation import cat_means, posterior_mean
 from undersong.measures.information import mutual_information
 from undersong.models import ExactModel, Model, event
 from undersong.models.base import WORDS_AND_END
@@ -29,8 +30,8 @@ class Scores:
         rows: their rows in the split, by length [N]; all else is in this order.
         tokens: words of each, and its end where the model scores that [N].
         draw: the joined record of all; None where the posterior cannot be sampled with keyed noise.
-        posteriors: q(z|x) in batches, which add up to N; empty without a draw.
-        z: the samples [S, N, ...]; None without a draw.
+        posteriors: q(z|x) in batches, which add up to N; empty where z is no tensor, or without a draw.
+        z: the samples [S, N, ...]; None where z is no tensor, or without a draw.
         means: the posterior means [N, D]; None where they have no meaning.
         exact: log p(x) of each, nats [N]; None for a model that only bounds it.
 
@@ -94,25 +95,32 @@ def score(
     device = device_of(system)
     parts = batches(split.lengths, np.arange(len(split)) if rows is None else rows, size)
     draws: list[Draw] = []
+    means: list[Tensor | None] = []
+    posteriors: list[Distribution] = []
+    codes: list[Tensor] = []
     exact: list[Tensor] = []
     for part in shown(parts, sum(map(len, parts)), "scoring sentences") if progress else parts:
         x = split.batch(part).to(device)
         if system.exact and isinstance(system.model, ExactModel):
             exact.append(system.model.log_marginal(x))
         try:
-            draws.append(system.judge(x, seed))
+            d = system.judge(x, seed)
         except NotImplementedError:
             continue
+        draws.append(numbers(d))
+        means.append(posterior_mean(d))
+        if d.q is not None and isinstance(d.z, Tensor):
+            posteriors.append(d.q)
+            codes.append(d.z)
     rows = np.concatenate(parts)
     whole = len(draws) == len(parts)
-    codes = [d.z for d in draws if isinstance(d.z, Tensor)]
     return Scores(
         rows=rows,
         tokens=scored_tokens(system.model, split.lengths[rows]),
         draw=joined(draws) if whole else None,
-        posteriors=[d.q for d in draws if d.q is not None] if whole else [],
-        z=torch.cat(codes, 1) if whole and len(codes) == len(parts) else None,
-        means=_means(draws) if whole and system.model.latent else None,
+        posteriors=posteriors if whole else [],
+        z=torch.cat(codes, 1) if len(codes) == len(parts) else None,
+        means=cat_means(means) if whole and system.model.latent else None,
         exact=torch.cat(exact) if exact else None,
     )
 
@@ -150,13 +158,6 @@ def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]
     if own is not None:
         return own(lengths)
     return lengths.astype(np.int64) + (event(model) == WORDS_AND_END)
-
-
-def _means(draws: list[Draw]) -> Tensor | None:
-    try:
-        return torch.cat([d.q.mean for d in draws if d.q is not None])
-    except NotImplementedError:
-        return None
 
 
 def device_of(system: System) -> torch.device:

@@ -131,7 +131,8 @@ def config_of_run(path: Path) -> Config | None:
 
 def load_tokenizer(path: Path, info: dict[str, Any]) -> Tokenizer:
     """The tokenizer that lies in the run's folder."""
-    return Tokenizer.load(path / TOKENIZER, lowercase=info["lowercase"])
+    remedy = f"copy the {TOKENIZER} of the corpus it was trained on here"
+    return Tokenizer.load(path / TOKENIZER, info["lowercase"], remedy)
 
 
 def open_corpus(folder: Path, info: dict[str, Any]) -> Corpus:

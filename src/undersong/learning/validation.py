@@ -6,6 +6,7 @@ parameters alone, and the training's own noise is untouched. Knows nothing of fi
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from undersong.data.batch import Batch
 from undersong.data.store import Split
-from undersong.draw import FINAL, Draw, joined
+from undersong.draw import FINAL, Draw, joined, numbers
 from undersong.learning.system import System
 from undersong.measures.latent import active_units
 from undersong.measures.rates import kl_percent
@@ -50,14 +51,14 @@ class Validation:
         draws, means = [], []
         for rows in self.chunks:
             d, mean = self._draw(system, self.split.batch(rows).to(self.device))
-            draws.append(d)
+            draws.append(numbers(d))
             means.append(mean)
         system.train(training)
-        return figures(system, joined(draws), _cat(means))
+        return figures(system, joined(draws), cat_means(means))
 
     def _draw(self, system: System, x: Batch) -> tuple[Draw, Tensor | None]:
         d = system.judge(x, self.seed)
-        return d, None if d.q is None else _mean(d.q)
+        return d, posterior_mean(d)
 
 
 def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
@@ -94,13 +95,15 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
     return {name: v if v is None or math.isfinite(v) else None for name, v in found.items()}
 
 
-def _cat(means: list[Tensor | None]) -> Tensor | None:
+def cat_means(means: Sequence[Tensor | None]) -> Tensor | None:
+    """Means of batches as one; None where those of a batch are not there."""
     there = [m for m in means if m is not None]
-    return torch.cat(there) if len(there) == len(means) else None
+    return torch.cat(there) if there and len(there) == len(means) else None
 
 
-def _mean(q: torch.distributions.Distribution) -> Tensor | None:
+def posterior_mean(d: Draw) -> Tensor | None:
+    """The mean of q(z|x), [B, D]; None where it has none."""
     try:
-        return q.mean
+        return None if d.q is None else d.q.mean
     except NotImplementedError:
         return None

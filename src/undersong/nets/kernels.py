@@ -14,7 +14,9 @@ from torch import Tensor
 try:
     import triton
     import triton.language as tl
-except ImportError:  # torch's builds without CUDA come without it: see ``fused``, which then makes no use of this
+except (
+    ImportError
+):  # torch's builds without CUDA come without it: see ``softmax_pass``, which then makes no use of this
     triton = None
 
 _BLOCK = 4096  # numbers of a row that a program holds at a time

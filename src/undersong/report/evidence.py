@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from undersong.data.store import Corpus
 from undersong.errors import UserError
-from undersong.evaluation.evaluate import evaluate, stored
+from undersong.evaluation.evaluate import evaluate, judged
 from undersong.learning import Run
 from undersong.learning.doctor import Finding, doctor
 from undersong.learning.record import Line
 from undersong.models import ExactModel, Generative
-from undersong.report.text import visible
+from undersong.text import visible
 
 Figures = Mapping[str, Any]
 SplitName = Literal["test", "valid"]
@@ -141,8 +141,8 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _figures(run: Run, split: SplitName) -> tuple[Figures, str | None]:
-    found = stored(run.path).get(split, {})
-    if found.get("step") == run.step and found.get("corpus") == run.info["corpus"]:
+    found = judged(run, split)
+    if found is not None:
         return found, None
     print(f"Judging {visible(run.name)} on the {split} split.", file=sys.stderr)
     try:

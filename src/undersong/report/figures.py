@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from undersong.report.text import visible
+from undersong.text import visible
 
 WIDE = 74  # letters of a legend, about
 _MARKERS = "osD^vPX*"

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from undersong.errors import UserError
 from undersong.files import write_atomically
 from undersong.report.tables import Table
-from undersong.report.text import visible
+from undersong.text import visible
 
 GENERATOR = "undersong report"
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from undersong.measures.latent import is_active
 from undersong.report.figures import LIGHT, Theme
-from undersong.report.text import visible
+from undersong.text import visible
 
 Arrays = Mapping[str, NDArray[Any]]
 BINS = 50

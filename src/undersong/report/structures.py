@@ -4,13 +4,14 @@ Runs whose latent variable is a vector have no part in it. Knows nothing of HTML
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from undersong.data.corpora.annotated import Sentence
 from undersong.decoding import cluster, parse, tag
 from undersong.decoding.output import tagged
-from undersong.errors import UserError
+from undersong.errors import NoStructure, UserError
 from undersong.report.evidence import Evidence
-from undersong.report.html import Section
+from undersong.report.html import Notice, Section
 from undersong.report.tables import Cell, Table
 
 
@@ -21,39 +22,43 @@ def structures(runs: Sequence[Evidence], texts: Mapping[str, Sequence[str]]) -> 
         runs: what is compared.
         texts: sentences, with their words as the corpus has them: a treebank's are not those of the word rule.
     """
-    columns = {run.name: found for run in runs if texts and (found := _found(run, texts)) is not None}
+    columns: dict[str, list[str]] = {}
+    notices: list[Notice] = []
+    for run in runs if texts else ():
+        try:
+            found = _found(run, texts)
+        except UserError as error:
+            notices.append(Notice(f"{run.name} is left out: {error}", warning=True))
+            continue
+        if found is not None:
+            columns[run.name] = found
     if not columns:
-        return Section("Tags, trees and clusters", ())
+        return Section("Tags, trees and clusters", tuple(notices))
     rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns.values(), strict=True))
     notes = (
         "The most probable structure of each sentence: word/state, or [segment]/state; brackets without labels; "
         "head→word, the root's as →word; or a cluster and its probability.",
     )
     title = "The same sentences, and what each run finds in them"
-    return Section("Tags, trees and clusters", (Table(title, ("sentence", *columns), rows, notes, True),))
+    return Section("Tags, trees and clusters", (*notices, Table(title, ("sentence", *columns), rows, notes, True)))
 
 
 def _found(run: Evidence, texts: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """What the run finds in each sentence; None if it finds none of the three in any.
+
+    Raises:
+        UserError: it would find something, but not in these sentences.
+    """
     sentences = [Sentence(tuple(words)) for words in texts.values()]
-    for read in (_tags, _trees, _clusters):
-        try:
-            return read(run, sentences, list(texts))
-        except UserError:
-            continue
+    readers = (
+        lambda: [tagged(s) for s in tag(run.run, sentences)],
+        lambda: [_bracketed(s) if s.heads is None else _arcs(s) for s in parse(run.run, sentences)],
+        lambda: [f"cluster {a.cluster} ({a.probability:.2f})" for a in cluster(run.run, list(texts))],
+    )
+    for read in readers:
+        with suppress(NoStructure):
+            return read()
     return None
-
-
-def _tags(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
-    found = tag(run.run, sentences)
-    return [tagged(s) for s in found]
-
-
-def _trees(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
-    return [_bracketed(s) if s.heads is None else _arcs(s) for s in parse(run.run, sentences)]
-
-
-def _clusters(run: Evidence, sentences: list[Sentence], texts: Sequence[str]) -> list[str]:
-    return [f"cluster {a.cluster} ({a.probability:.2f})" for a in cluster(run.run, texts)]
 
 
 def _bracketed(sentence: Sentence) -> str:

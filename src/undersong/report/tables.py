@@ -15,7 +15,7 @@ from html import escape
 import rich.table
 import rich.text
 
-from undersong.report.text import visible
+from undersong.text import visible
 
 Value = float | int | str | None
 DASH = "–"

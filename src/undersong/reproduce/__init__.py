@@ -10,6 +10,7 @@ from undersong.errors import UserError
 from undersong.reproduce.corpora import corpora
 from undersong.reproduce.execute import Site, execute, projected, stamp
 from undersong.reproduce.plan import Plan, plan
+from undersong.settings import need
 
 __all__ = ["reproduce"]
 
@@ -44,8 +45,9 @@ def reproduce(
         measure: false to train only.
 
     Raises:
-        UserError: a row is not known, or no corpus can be had.
+        UserError: a row is not known, no corpus can be had, or there are no workers or threads.
     """
+    need(1, workers=workers, threads=threads)
     say = stamp(lambda line: print(line, flush=True))
     chosen = plan(paper, scale, seeds)
     jobs = chosen.jobs(only)

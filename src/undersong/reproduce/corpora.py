@@ -8,13 +8,14 @@ Knows nothing of rows.
 import gzip
 import hashlib
 import json
-import lzma
 import os
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from undersong.data.corpora.opening import opened
 from undersong.data.prepare import prepare
 from undersong.data.vectors import write_vectors
 from undersong.errors import UserError
@@ -41,7 +42,7 @@ def corpora(wanted: Mapping[str, Mapping[str, Any]], say: Say) -> dict[str, Path
     for name, settings in wanted.items():
         try:
             found[name] = _prepared(name, dict(settings), say)
-        except (UserError, OSError) as error:
+        except (UserError, OSError, tarfile.TarError) as error:
             say(f"The corpus {name} is left out: {error}")
     return found
 
@@ -54,36 +55,40 @@ def cache() -> Path:
 def _prepared(name: str, settings: dict[str, Any], say: Say) -> Path:
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
     folder = cache() / "corpora" / f"{name}-{key}"
-    if (folder / "corpus.json").exists():
-        return folder
-    say(f"Preparing the corpus {name} (once)")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    files, every, vectors = settings.pop("files", None), settings.pop("every", 1), settings.pop("vectors", None)
+    vectors = settings.pop("vectors", None)
+    if not (folder / "corpus.json").exists():
+        say(f"Preparing the corpus {name} (once)")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _prepare(name, settings, folder, say)
+    if vectors is not None and not (folder / VECTORS).exists():
+        write_vectors(folder, out=folder / VECTORS, **vectors)
+    return folder
+
+
+def _prepare(name: str, settings: dict[str, Any], folder: Path, say: Say) -> None:
+    files, every = settings.pop("files", None), settings.pop("every", 1)
     sizes = settings.pop("take", None)
     if files is not None:
-        settings["source"] = str(_gathered(folder.parent / f"{name}-{key}-lines.tsv.gz", files, every))
+        settings["source"] = str(_gathered(folder.parent / f"{folder.name}-lines.tsv.gz", files, every))
     if "folder" in settings:
         settings["source"] = str(_data() / settings.pop("folder"))
     if "gum" in settings:
         settings["source"] = str(_gum(settings.pop("gum"), folder.parent))
     if sizes is not None:
-        settings = take(settings, sizes, folder.parent / f"{name}-{key}-taken.parquet")
+        settings = take(settings, sizes, folder.parent / f"{folder.name}-taken.parquet")
     corpus = prepare(**settings, out=folder)
     for split, size in (sizes or {}).items():
         if (lacking := size - len(getattr(corpus, split))) > 0:
             say(f"The corpus {name} has {lacking:,} fewer {split} sentences than the {size:,} asked for")
-    if vectors is not None:
-        write_vectors(corpus.folder, out=folder / VECTORS, **vectors)
-    return folder
 
 
 def _gum(kind: str, cached: Path) -> Path:
     """The GUM treebank unpacked, once."""
     place = cached / f"gum-{kind}"
     if not place.exists():
-        part = Path(tempfile.mkdtemp(dir=cached))
         root = _data() / "gum"
-        unpack_gum(root / "gum.tar.xz", root / "splits.md", kind, part).replace(place)
+        with tempfile.TemporaryDirectory(dir=cached) as part:
+            unpack_gum(root / "gum.tar.xz", root / "splits.md", kind, Path(part) / kind).replace(place)
     return place
 
 
@@ -102,8 +107,7 @@ def _gathered(target: Path, names: list[str], every: int) -> Path:
     first: bytes | None = None
     with new_file(target) as file, gzip.open(file, "wb", compresslevel=1) as out:
         for name in names:
-            opened = lzma.open if name.endswith(".xz") else gzip.open if name.endswith(".gz") else open
-            with opened(root / name, "rb") as lines:
+            with opened(root / name) as lines:
                 for number, line in enumerate(lines):
                     if number == 0:
                         if line != first:

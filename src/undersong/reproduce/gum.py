@@ -8,6 +8,8 @@ are left out, all others are train. Knows nothing of what is in a document.
 import tarfile
 from pathlib import Path
 
+from undersong.data.corpora.opening import opened
+
 
 def unpack_gum(archive: Path, splits: Path, kind: str, out: Path) -> Path:
     """Unpack one kind of annotation.
@@ -22,17 +24,17 @@ def unpack_gum(archive: Path, splits: Path, kind: str, out: Path) -> Path:
         ``out``, ready for ``undersong prepare OUT``.
     """
     listed = _listed(splits.read_text(encoding="utf-8"))
-    with tarfile.open(archive) as tar:
+    with opened(archive) as file, tarfile.open(fileobj=file, mode="r|") as tar:
         for member in tar:
             folder, _, name = member.name.removeprefix("./").rpartition("/")
             split = listed.get(name.split(".")[0], "train")
             if not member.isfile() or folder != kind or split == "test2":
                 continue
-            file = tar.extractfile(member)
-            if file is not None:
+            document = tar.extractfile(member)
+            if document is not None:
                 place = out / split / name
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(file.read())
+                place.write_bytes(document.read())
     return out
 
 

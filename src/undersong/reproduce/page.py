@@ -108,7 +108,7 @@ def as_data(plan: Plan, measured: Measured, decisions: Sequence[Decision]) -> di
         "evidence": plan.scale != "quick",
         "notes": list(plan.notes),
         "versions": versions(),
-        "rows": [_row_data(plan, measured, row) for row in plan.rows],
+        "rows": [_row_data(measured, row) for row in plan.rows],
         "claims": [
             {
                 "name": decision.claim.name,
@@ -123,7 +123,7 @@ def as_data(plan: Plan, measured: Measured, decisions: Sequence[Decision]) -> di
     }
 
 
-def _row_data(plan: Plan, measured: Measured, row: Row) -> dict[str, Any]:
+def _row_data(measured: Measured, row: Row) -> dict[str, Any]:
     sheets = measured.sheets.get(row.name, ())
     keys = sorted({key for sheet in sheets for key in sheet["figures"]})
     figures = {}

@@ -25,7 +25,6 @@ _TABLES: dict[str, Reader] = {
     ".jsonl": read_jsonl, ".ndjson": read_jsonl, ".json": read_jsonl,
     ".parquet": read_parquet, ".pq": read_parquet,
 }  # fmt: skip
-_TEXTS = (".txt", ".text", "")
 _WORDNET = ("wordnet", "wordnet:definitions", "wordnet:examples")
 
 

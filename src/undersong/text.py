@@ -1,8 +1,8 @@
 r"""Text that strangers wrote, made harmless to look at: control characters are shown and not obeyed.
 
 A model's words, a corpus's sentences and a folder's name may hold escape sequences for terminals or marks that turn
-the direction of writing; in a report they stand as ``\x1b`` and ``\u202e``. Knows nothing of tables or pages: markup is
-escaped where it is written.
+the direction of writing; on a terminal and in a report they stand as ``\x1b`` and ``\u202e``. Knows nothing of tables
+or pages: markup is escaped where it is written.
 """
 
 import unicodedata
@@ -19,10 +19,11 @@ def visible(text: str) -> str:
     >>> visible("naïve 犬 — «ok»")
     'naïve 犬 — «ok»'
     """
-    return "".join(c if _shows(c) else _escape(c) for c in text)
+    return "".join(c if shows(c) else _escape(c) for c in text)
 
 
-def _shows(character: str) -> bool:
+def shows(character: str) -> bool:
+    """Whether a character stands for itself when it is looked at."""
     return character in _JOINERS or unicodedata.category(character) not in _HIDDEN
 
 
