@@ -73,8 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(name: str, words: list[str]) -> int:
     function, parser, chosen = parsed(name, words)
     made = parser.instantiate(chosen)
-    arguments = {key: made[key] for key in inspect.signature(function).parameters}
-    result = function(**arguments)
+    told = parser.parse_args(_in_order(function, words), defaults=False)  # a command may ask what was left alone
+    result = function(**{key: made[key] for key in inspect.signature(function).parameters if key in told})
     return result if isinstance(result, int) else 0
 
 
@@ -86,8 +86,12 @@ def parsed(name: str, words: Sequence[str]) -> tuple[Callable[..., Any], Any, An
     """
     function = _function(name)
     parser = command_parser(function, name)
+    return function, parser, parser.parse_args(_in_order(function, words))
+
+
+def _in_order(function: Callable[..., Any], words: Sequence[str]) -> list[str]:
     switches = {p.name for p in inspect.signature(function).parameters.values() if p.annotation is bool}
-    return function, parser, parser.parse_args(_flags_first(list(words), switches))
+    return _flags_first(list(words), switches)
 
 
 def command_parser(function: Callable[..., Any], name: str) -> Any:

@@ -1,18 +1,20 @@
 """Flags that are written down once: the parameters of one signature taken over into another's.
 
 A command's signature and docstring are its flags. ``with_options`` gives it the fields of a dataclass, ``passing_on``
-the keywords of another function; either way they stay flat (``--search beam --width 5``). Knows nothing of commands.
+the keywords of another function; either way they stay flat (``--search beam --width 5``). ``telling`` tells a function
+which were given at all. Knows nothing of commands.
 """
 
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from docstring_parser import parse
 
 Command = Callable[..., int]
+Result = TypeVar("Result")
 
 
 def with_options(options: type) -> Callable[[Command], Command]:
@@ -41,6 +43,20 @@ def passing_on(other: Callable[..., Any]) -> Callable[[Command], Command]:
         return _flat(function, holder, shared, other, lambda given: given)
 
     return decorate
+
+
+def telling(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Fill a function's parameter ``told`` with the names of the arguments that it is called with."""
+    signature = inspect.signature(function)
+    public = signature.replace(parameters=[p for p in signature.parameters.values() if p.name != "told"])
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Result:
+        return function(*args, **kwargs, told=frozenset(public.bind(*args, **kwargs).arguments))
+
+    del called.__wrapped__  # type: ignore[attr-defined]  # else its signature would be read instead
+    called.__signature__ = public  # type: ignore[attr-defined]
+    return called
 
 
 def _flat(

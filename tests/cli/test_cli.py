@@ -91,7 +91,7 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
     ("words", "said"),
     [
         (["--objective", "AutoGn"], "--objective: there is no class 'AutoGn': take AutoGen, Autoencoder, Beta"),
-        (["--inference.family", "Delta"], "--inference.family: there is no class 'Delta': take DiagonalGaussian, "),
+        (["--inference.family", "Delta"], "--inference.family: there is no class 'Delta': take "),
         (["--model.decoder.layer", "RNN"], "--model.decoder.layer: there is no class 'RNN': take GRU, LSTM, or the "),
         (["--model", "VEA"], "--model: there is no class 'VEA': take one that --help names, or the dotted path"),
         (["--objective", "Beta", "--objective.beta", "0,5"], "--objective.beta: there is no class '0,5': take a numb"),

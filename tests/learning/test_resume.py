@@ -22,17 +22,19 @@ def test_going_on_takes_the_runs_own_choices_and_refuses_others(corpus, tmp_path
         train(corpus, out=tmp_path / "run", objective=Beta(0.5), resume=True, quiet=True)
 
 
-def test_going_on_by_the_runs_own_file_takes_a_typed_default_too(corpus, tmp_path):
-    learn(corpus, tmp_path / "run", epochs=1, patience=1)
-    file = str(tmp_path / "run" / "config.yaml")
-    assert main(["train", "--config", file, "--resume", "--epochs", "2"]) == 0
-    assert Run.load(tmp_path / "run").config["epochs"] == 2
-    assert main(["train", "--config", file, "--resume", "--epochs", "10", "--patience", "null"]) == 0
-    run = Run.load(tmp_path / "run")
-    assert (run.config["epochs"], run.config["patience"]) == (10, None)
-    assert run.metrics()[-1]["step"] == 100
-    train(corpus, out=run.path, resume=True, quiet=True)
-    assert Run.load(run.path).config["epochs"] == 10
+@pytest.mark.parametrize("own_file", [True, False])
+def test_what_is_typed_counts_though_it_be_a_default_and_what_is_not_is_the_runs(corpus, tmp_path, own_file):
+    folder = tmp_path / "run"
+    learn(corpus, folder, epochs=1, patience=9, sentences=60)
+    place = ["--config", str(folder / "config.yaml")] if own_file else [str(corpus), "--out", str(folder)]
+    assert main(["train", *place, "--resume", "--device", "cpu", "--threads", "1", "--precision", "fp32"]) == 0
+    run = Run.load(folder)
+    assert (run.config["epochs"], run.config["patience"], run.metrics()[-1]["step"]) == (1, 9, 4)
+    assert main(["train", *place, "--resume", "--epochs", "10", "--patience", "null"]) == 0
+    run = Run.load(folder)
+    assert (run.config["epochs"], run.config["patience"], run.metrics()[-1]["step"]) == (10, None, 40)
+    assert main(["train", *place, "--resume", "--precision", "auto"]) == 0  # whatever it was for the run
+    assert main(["train", *place, "--resume", "--sentences", "128"]) == 2
 
 
 @pytest.mark.parametrize(("asked", "threads"), [("fp32", 2), ("bf16", 1), ("bf16", 2), ("auto", 2)])

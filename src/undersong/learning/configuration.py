@@ -22,13 +22,6 @@ def configuration(function: Callable[..., Any], arguments: dict[str, Any]) -> Co
     return describe_arguments(function, arguments)
 
 
-def defaults(function: Callable[..., Any]) -> Config:
-    """The plain values of a function's defaults."""
-    parameters = inspect.signature(function).parameters.values()
-    given = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
-    return configuration(function, given)
-
-
 def write(config: Config, path: Path) -> None:
     """Write YAML; the file is there whole or not at all."""
     write_atomically(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())

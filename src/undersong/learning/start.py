@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -88,7 +88,7 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             _fit(made, own, system, corpus, folder, None, [])
 
 
-def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
+def go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) -> None:
     """Go on with the run in a folder from its last whole checkpoint, or begin it if it was never written down."""
     if not (folder / CONFIG).exists():
         others = {p.name for p in folder.iterdir()} - {INFO, TOKENIZER, FILES} if folder.exists() else set()
@@ -96,13 +96,13 @@ def go_on(train: Train, given: Config, seed: int, folder: Path) -> None:
             raise UserError(f"{folder} is not a run's folder (no {CONFIG}): choose another --out.")
         return start(train, given, seed, folder)
     with _alone(folder):
-        _go_on(train, given, folder)
+        _go_on(train, given, told, folder)
     return None
 
 
-def _go_on(train: Train, given: Config, folder: Path) -> None:
+def _go_on(train: Train, given: Config, told: Set[str], folder: Path) -> None:
     stored = unpacked(configuration.read(folder / CONFIG), folder)
-    own = _merged(stored, packed(given, folder), configuration.defaults(train), folder)
+    own = _merged(stored, {k: v for k, v in packed(given, folder).items() if k in told}, folder)
     corpus = open_corpus(Path(own["corpus"]), read_info(folder))
     made = configuration.instantiate(train, own)
     checkpoints = Checkpoints(folder / CHECKPOINTS)
@@ -247,18 +247,15 @@ def _resolved(given: Config, seed: int, folder: Path) -> Config:
     }
 
 
-def _merged(stored: Config, given: Config, defaults: Config, folder: Path) -> Config:
+def _merged(stored: Config, given: Config, folder: Path) -> Config:
     """The stored configuration, with what may change and was given."""
-    own = {**stored, "out": os.path.abspath(folder), "quiet": given["quiet"]}
-    # A run's own file has these three as the machine resolved them, never as defaults: then nothing was left at one.
-    from_its_file = all(given[name] == stored[name] for name in RESOLVED)
+    own = {**stored, "out": os.path.abspath(folder), "quiet": given.get("quiet", False)}
     for name, value in given.items():
         if name in FREE:
-            if name not in ("out", "seeds", "quiet", "resume") and (from_its_file or value != defaults.get(name)):
+            if name not in ("out", "seeds", "quiet", "resume"):
                 own[name] = value
             continue
         value = os.path.abspath(value) if name == "corpus" else value
-        left = name in defaults and value == defaults[name]
         if (
             name == "corpus"
             and Path(stored[name]).exists()
@@ -267,12 +264,20 @@ def _merged(stored: Config, given: Config, defaults: Config, folder: Path) -> Co
             continue
         if name == "corpus" and not Path(stored[name]).exists():
             own[name] = value  # it has moved; its hash is compared when it is opened
-        elif not left and value != stored.get(name):
+        elif value != stored.get(name) and not _stands_for(name, value, stored.get(name)):
             raise UserError(
                 f"--{name} differs from what the run in {folder} was begun with: leave it out to go on with that run, "
                 "or choose another --out."
             )
     return own
+
+
+def _stands_for(name: str, asked: Any, found: Any) -> bool:
+    """Whether the run has what was found for it, on its machine or for its model, where this was asked."""
+    if name in RESOLVED:
+        return asked in ("auto", None)
+    fitted = ((describe(Amortized), describe(Exact)), (describe(Pathwise()), describe(Marginal())))
+    return (asked, found) in fitted
 
 
 def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> None:

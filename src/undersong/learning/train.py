@@ -4,7 +4,7 @@ Its signature is the configuration of a run: what the command line takes, what `
 trained from again. Knows nothing of how a step is made or what is shown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from undersong.errors import UserError
 from undersong.estimators import Estimator, Pathwise
+from undersong.flags import telling
 from undersong.inference import Amortized, Inference
 from undersong.learning.base import Learner
 from undersong.learning.configuration import configuration
@@ -24,6 +25,7 @@ from undersong.objectives import ELBO, Objective
 from undersong.settings import need
 
 
+@telling
 def train(
     corpus: Path,
     *,
@@ -47,6 +49,7 @@ def train(
     checkpoint_seconds: float = 120.0,
     resume: bool = False,
     quiet: bool = False,
+    told: Set[str] = frozenset(),
 ) -> list[Run]:
     """Train a model on a corpus, and write a run's folder.
 
@@ -79,9 +82,8 @@ def train(
         validation_sentences: held-out sentences looked at, spread over the validation split; null for all.
         validation_steps: steps between two looks; by default one epoch.
         checkpoint_seconds: time between two checkpoints; one is also written whenever the held-out value is the best.
-        resume: go on with the run in ``out`` (or begin it, if there is none). What is left at its default here is taken
-            from the run (after ``--config`` with the run's own file, what is given counts, a default too); what is
-            given must agree with it, but for epochs, steps, patience and checkpoint_seconds.
+        resume: go on with the run in ``out`` (or begin it, if there is none). What is not given here is taken
+            from the run; what is given must agree with it, but for epochs, steps, patience and checkpoint_seconds.
         quiet: show nothing but errors.
 
     Returns:
@@ -91,7 +93,7 @@ def train(
         UserError: the corpus, the folder, a choice or a combination of choices cannot be used, or the loss is no
             longer a number.
     """
-    given = configuration(train, dict(locals()))
+    given = configuration(train, {name: value for name, value in locals().items() if name != "told"})
     _check_counts(given)
     folders = {seed: Path(out) if len(seeds) == 1 else Path(out) / f"seed-{seed}" for seed in seeds}
     if not seeds or len(folders) < len(seeds):
@@ -101,7 +103,7 @@ def train(
             raise UserError(f"{folder} exists already: choose another --out, or go on with that run by --resume true.")
     for seed, folder in folders.items():
         if resume:
-            go_on(train, given, seed, folder)
+            go_on(train, given, told, seed, folder)
         else:
             start(train, given, seed, folder)
     return [Run.load(folder) for folder in folders.values()]
