@@ -5,9 +5,13 @@ commands do.
 """
 
 import inspect
+import io
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, get_args, get_origin
 
@@ -55,8 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a user's own classes, by dotted path
     keep_freed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for terminals of few characters
     try:
-        return _run(words[0], words[1:])
+        with _stoppable():
+            return _run(words[0], words[1:])
     except UserError as error:
         print(f"undersong {words[0]}: {error}", file=sys.stderr)
         return 2
@@ -68,6 +76,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"undersong {words[0]}: {error.filename or 'a file'}: {error.strerror}.", file=sys.stderr)
         return 2
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the command as Ctrl-C does: what was begun is cleared away."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(name: str, words: list[str]) -> int:

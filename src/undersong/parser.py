@@ -14,6 +14,13 @@ import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter
 
 _NO_CLASS = re.compile(r"Expected a dot import path string: (\S+)")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": "a list in brackets, such as [0.8,0.1,0.1]",
+    "list": "a list in brackets, such as [0,1]",
+}
 _OWN = "or the dotted path of your own"
 _SAID = re.compile(rf"there is no class '.*?{_OWN}")
 
@@ -79,6 +86,7 @@ def plain(message: str) -> str:
     if said:
         keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()])
         return f"--{'.'.join(keys)}: {said[0]}"
+    message = re.sub(r"Expected a <class '(\w+)'>", lambda kind: f"Expected {_KINDS.get(kind[1], kind[0])}", message)
     return re.sub(r'Parser key "([^"]+)":\s*', r"--\1: ", message)
 
 

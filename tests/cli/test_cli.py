@@ -1,6 +1,8 @@
 """The command line: signatures as flags, words in any order, errors in one sentence."""
 
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -95,7 +97,7 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
         (["--model.decoder.layer", "RNN"], "--model.decoder.layer: there is no class 'RNN': take GRU, LSTM, or the "),
         (["--model", "VEA"], "--model: there is no class 'VEA': take one that --help names, or the dotted path"),
         (["--objective", "Beta", "--objective.beta", "0,5"], "--objective.beta: there is no class '0,5': take a numb"),
-        (["--epochs", "many"], "--epochs: Expected a <class 'int'>. Got value: many"),
+        (["--epochs", "many"], "--epochs: Expected a whole number. Got value: many"),
         (["--nonsense", "1"], "unrecognized arguments: --nonsense"),
     ],
 )
@@ -116,6 +118,29 @@ def test_help_names_the_models_and_none_of_torchs_modules(capsys):
     concrete = [n for n in models.__all__ if isinstance(m := getattr(models, n), type) and issubclass(m, Configurable)]
     assert len(concrete) > 15
     assert [name for name in concrete if not re.search(rf"\b{name}\b", shown) and name != "Tabular"] == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_end_clears_away_what_was_begun(monkeypatch, name):
+    number, cleared = getattr(signal, name), []
+
+    def command() -> None:
+        """Try it."""
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            cleared.append(True)
+
+    monkeypatch.setitem(cli.COMMANDS, "try", ("tests:try", "try it"))
+    monkeypatch.setattr(cli, "_function", lambda name: command)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["try"])
+        assert (stopped.value.code, cleared) == (128 + number, [True])
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_files_trouble_is_one_sentence(monkeypatch, capsys):

@@ -36,6 +36,13 @@ BAD = {
     "no object": ("a.jsonl", b"[1]\n", {}, "line 1 holds no JSON object"),
     "no string": ("a.jsonl", b'{"text": 7}\n', {}, "line 1: the text is int"),
     "ragged csv": ("a.csv", b"text,y\na,b\nc\n", {}, "not a good table"),
+    "open quotation mark": (
+        "a.csv",
+        b'text\na b\n"c d\ne f\ng h\n',
+        {},
+        "a quotation mark that opens in row 3 is never",
+    ),
+    "open in the last": ("a.csv", b'y,text\n1,a b\n2,"c d\n3,e f', {}, "a quotation mark that opens in row 3 is never"),
     "no parquet": ("a.parquet", b"PAR", {}, "not a parquet file"),
     "damaged parquet": ("a.parquet", damaged_parquet(), {}, r"a\.parquet is not a good table after row 0"),
     "deep JSON": ("a.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", {}, r"a\.jsonl, line 1 is not JSON"),

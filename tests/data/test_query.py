@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import daft
 import daft.runners
 import pyarrow as pa
 import pytest
@@ -101,3 +102,16 @@ def test_there_is_a_gate_only_where_the_query_runs_here(
     monkeypatch.setattr(Gate, "enter", entered)
     assert prepare(str(folder), out=tmp_path / "there", show_progress=False).hash == with_gate
     assert prepare(str(folder), out=tmp_path / "pairs", bpe=True, vocabulary=300, show_progress=False).hash
+
+
+def test_a_query_that_ends_before_its_source_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """daft takes SIGINT for itself: where Python makes no KeyboardInterrupt of it, the query just ends."""
+    whole = daft.DataFrame.to_arrow_iter
+
+    def cut(frame: daft.DataFrame) -> Iterator[pa.RecordBatch]:
+        yield next(iter(whole(frame)))
+
+    monkeypatch.setattr(daft.DataFrame, "to_arrow_iter", cut)
+    with pytest.raises(UserError, match="not read to its end"):
+        prepare(str(folder), out=folder.parent / "out", show_progress=False)
+    assert not (folder.parent / "out").exists()

@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import os
 import re
 from pathlib import Path
 
@@ -114,6 +115,37 @@ def test_splits_of_a_folder_are_kept(tmp_path: Path) -> None:
     (folder / "extra.txt").write_text("x")
     with pytest.raises(UserError, match=r"extra\.txt is none of train, valid, test"):
         prepare(str(folder), out=tmp_path / "two")
+
+
+def test_splits_may_be_folders_and_links_to_folders_are_followed(tmp_path: Path) -> None:
+    given = {"train": LINES[:40], "valid": LINES[40:50], "test": LINES[50:]}
+    for name, lines in given.items():
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "part.txt").write_text("\n".join(lines))
+    one = texts(prepare(str(tmp_path / "in"), out=tmp_path / "one"))
+    assert one[0] == given["train"]
+    assert list(map(len, one)) == [40, 10, 10]
+    (tmp_path / "in" / "test").rename(tmp_path / "elsewhere")
+    (tmp_path / "in" / "test").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "round").symlink_to(tmp_path / "in")  # each folder is read once
+    assert texts(prepare(str(tmp_path / "in"), out=tmp_path / "two")) == one
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in" / "closed").mkdir(parents=True)
+    (tmp_path / "in" / "a.txt").write_text("\n".join(LINES))
+    scanned = os.scandir
+
+    def refused(place: str) -> object:  # root may read every folder
+        if str(place).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return scanned(place)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(UserError, match=r"Cannot read .*closed: Permission denied"):
+        prepare(str(tmp_path / "in"), out=tmp_path / "out")
 
 
 def test_a_split_that_is_not_given_is_taken_from_train(tmp_path: Path) -> None:

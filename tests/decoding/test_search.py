@@ -206,6 +206,8 @@ def test_sampling_options_cut_what_they_say() -> None:
         lambda: Sample(top_k=-1),
         lambda: Sample(top_p=0.0),
         lambda: Sample(temperature=float("nan")),
+        lambda: Sample(temperature=float("inf")),
+        lambda: Sample(temperature=1e-45),
     ],
 )
 def test_options_out_of_range_are_refused(make) -> None:

@@ -1,5 +1,6 @@
 """Reconstruct, impute, sample, interpolate and encode: in order, keyed, with nothing dropped."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from undersong.decoding import (
     Beam,
     Greedy,
     Sample,
+    cluster,
     encode,
     impute,
     interpolate,
@@ -61,7 +63,9 @@ def test_words_outside_the_vocabulary_are_shown() -> None:
     result = reconstruct(vae(), ["A zebra, a gnu barks"])[0]
     assert result.unknown == ("zebra", ",", "gnu")
     assert result.source == "a <unk:zebra> <unk:,> a <unk:gnu> barks"
-    assert impute(vae(), ["the zebra"])[0].text.startswith("the <unk>")
+    given = impute(vae(), ["the zebra _ dog gnu _"], unknown=True)[0]
+    assert re.fullmatch(r"the <unk:zebra> \S+ dog <unk:gnu> \S+", given.text.replace(".", " ."))
+    assert impute(vae(), ["the zebra"])[0].text.startswith("the <unk:zebra>")
 
 
 def test_a_sampled_posterior_follows_the_seed() -> None:
@@ -153,3 +157,9 @@ def test_a_sentence_longer_than_any_seen() -> None:
     result = reconstruct(run, [long], Greedy())[0]
     assert np.isfinite(result.log_prob)
     assert impute(run, [long], Greedy())[0].text.startswith("the old dog the old dog")
+
+
+@pytest.mark.parametrize("use", [reconstruct, impute, encode, cluster])
+def test_one_text_is_not_a_list_of_letters(use) -> None:
+    with pytest.raises(UserError, match="is one text where a list"):
+        use(vae(), "the dog")

@@ -64,7 +64,7 @@ def test_one_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "learner.safetensors", "state.json"])
-@pytest.mark.parametrize("harm", ["cut", "flip", "gone", "empty"])
+@pytest.mark.parametrize("harm", ["cut", "flip", "gone", "empty", "list"])
 def test_a_damaged_one_is_refused_with_what_is_wrong_and_the_one_before_is_used(tmp_path, name, harm):
     kept = Checkpoints(tmp_path)
     kept.save(one(1))
@@ -76,7 +76,7 @@ def test_a_damaged_one_is_refused_with_what_is_wrong_and_the_one_before_is_used(
     else:
         if harm == "flip":
             content[-4] ^= 1
-        path.write_bytes({"cut": content[:-3], "flip": content, "empty": b""}[harm])
+        path.write_bytes({"cut": content[:-3], "flip": content, "empty": b"", "list": b"[]"}[harm])
     with pytest.raises(DamagedCheckpoint, match=name):
         kept.load(2)
     found, refused = kept.latest()

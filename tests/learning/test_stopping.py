@@ -1,14 +1,19 @@
 """When training stops before its last step, and what is then kept."""
 
+import os
+import shlex
+import signal
 from functools import partial
 
 import pytest
-from tests.learning.small import learn
+from tests.learning.small import TINY, last_weights, learn
 
+from undersong.cli import main
 from undersong.errors import UserError
+from undersong.families import LearnedPrior, Mixture
 from undersong.learning import Gradient, Run, train
 from undersong.learning.validation import Figures, Validation
-from undersong.objectives import Beta, Linear
+from undersong.objectives import Beta, FreeBitsDimension, FreeBitsMeanDimension, Linear, Objective
 
 
 def test_patience_waits_for_the_schedules_and_the_best_is_kept(corpus, tmp_path):
@@ -49,3 +54,46 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoi
     ):
         train(corpus, out=tmp_path / "run", epochs=4, resume=True, quiet=True)
     assert Run.load(tmp_path / "run").step == 10
+
+
+class Holding(Objective):
+    """An objective of a user's that leaves its schedule to another."""
+
+    def __init__(self, inner: Objective):
+        self.inner = inner
+
+    def __call__(self, d):
+        return self.inner(d)
+
+
+def test_the_schedules_of_an_objective_within_an_objective_are_its_own():
+    assert Holding(Holding(Beta(Linear(0.0, 1.0, steps=70, wait=7)))).end == 77
+
+
+def test_a_signal_during_the_last_look_of_a_seed_stops_the_seeds_after_it(corpus, tmp_path, monkeypatch, capfd):
+    judged = Validation.__call__
+
+    def signalled(self, system):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return judged(self, system)
+
+    monkeypatch.setattr(Validation, "__call__", signalled)
+    with pytest.raises(SystemExit, match="143"):
+        train(corpus, out=tmp_path / "runs", **{**TINY, "epochs": 1, "seeds": [0, 1], "quiet": False})
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["seed-0"]
+    monkeypatch.undo()
+    said = capfd.readouterr().err.splitlines()
+    (command,) = (line.partition("To go on: undersong ")[2] for line in said if "To go on" in line)
+    assert main([*shlex.split(command), "--quiet"]) == 0
+    for seed in (0, 1):
+        alone = learn(corpus, tmp_path / f"alone-{seed}", epochs=1, seeds=[seed])
+        assert last_weights(alone.path) == last_weights(tmp_path / "runs" / f"seed-{seed}")
+
+
+@pytest.mark.parametrize("objective", [FreeBitsDimension(), FreeBitsMeanDimension()])
+def test_free_bits_of_dimensions_are_refused_where_dimensions_have_no_kl(corpus, tmp_path, objective):
+    mixed = partial(TINY["model"], prior=partial(LearnedPrior, family=Mixture))
+    with pytest.raises(UserError, match="counts the KL of each dimension"):
+        learn(corpus, tmp_path / "run", model=mixed, objective=objective)
+    assert not (tmp_path / "run").exists()
+    learn(corpus, tmp_path / "run", objective=objective, steps=1)

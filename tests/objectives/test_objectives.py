@@ -170,6 +170,8 @@ def test_an_objective_ends_with_its_last_schedule():
     [
         Constant(2.0),
         Linear(1.0, 3.0, steps=10, wait=5),
+        Linear(1.0, 3.0, steps=0),
+        Linear(1.0, 3.0, steps=0, wait=5),
         Logistic(0.0, 1.0, middle=20, sharpness=0.5),
         Cyclical(0.0, 1.0, steps=40, cycles=4, rise=1.0),
     ],

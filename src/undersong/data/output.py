@@ -28,6 +28,7 @@ def new_folder(out: Path, force: bool, mark: str, names: Collection[str]) -> Ite
     Raises:
         UserError: it exists, cannot be made, or the disk is full.
     """
+    out = out.resolve() if out.is_symlink() else out  # what a link leads to is replaced, not the link
     _refuse(out, force, mark, names)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +39,7 @@ def new_folder(out: Path, force: bool, mark: str, names: Collection[str]) -> Ite
         yield work
         _sync(work)
         work.chmod(0o755)
+        _refuse(out, force, mark, names)  # another process may have been quicker
         _replace(work, out)
         flush(out.parent)
     except OSError as error:
@@ -72,13 +74,12 @@ def _replace(work: Path, out: Path) -> None:
         work.rename(out)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
-    out.rename(old / "was")
     try:
+        out.rename(old / "was")
         work.rename(out)
-    except OSError:
-        (old / "was").rename(out)
-        raise
-    finally:
+    finally:  # whatever came in between, Ctrl-C too
+        if not out.exists():
+            (old / "was").rename(out)
         shutil.rmtree(old, ignore_errors=True)
 
 

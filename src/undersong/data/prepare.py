@@ -65,9 +65,9 @@ def prepare(
         source: `wordnet` (its definitions), `wordnet:examples`, `hf:NAME[:SPLIT]` (NAME is `OWNER/NAME/CONFIGURATION`
             where a data set has several), or the path of a file or folder: text (one sentence a line), csv, tsv, jsonl
             or parquet, each perhaps compressed (.gz, .xz, .zst). Files of a folder whose names begin with train, valid
-            and test are kept as these splits. Treebanks are CoNLL-U (.conllu) and bracketed trees (.ptb, .mrg, .parse,
-            .trees); their words, gold tags and heads or constituents are kept as they are, and a split may also be said
-            at the end of a name, or by the folder it is in.
+            and test, or that lie in folders of these names, are kept as these splits. Treebanks are CoNLL-U (.conllu)
+            and bracketed trees (.ptb, .mrg, .parse, .trees); their words, gold tags and heads or constituents are kept
+            as they are, and a split may also be said at the end of a name.
         out: the folder to make; it appears whole or not at all.
         text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one. Of a
             treebank, what is taken for its words: `form` (the default), `lemma`, `upos` or `xpos`.

@@ -68,6 +68,7 @@ class Gate:
 
     def __init__(self, ahead: int = 12 * STEP) -> None:
         self.ahead, self.read, self.done = ahead, 0, 0
+        self.ended = False  # whether the source has been read to its end
 
     async def enter(self, lines: int) -> None:
         """Wait until that many lines may be read."""
@@ -131,6 +132,8 @@ class _Parts(DataSourceTask):
             except Exception as error:  # any other would be lost in daft, or end the query as if nothing were left
                 yield _to_daft(failure(_said(part, error), self.arrow), self.arrow)
                 return
+        if self.gate is not None:
+            self.gate.ended = True
 
 
 def _said(part: Part, error: Exception) -> str:
@@ -244,7 +247,7 @@ def run(query: daft.DataFrame, gate: Gate | None) -> Iterator[pa.RecordBatch]:
         gate: the one that the query's source was given, if any.
 
     Raises:
-        UserError: the source could not be read.
+        UserError: the source could not be read, or not to its end.
     """
     for talk in ("DAFT_PROGRESS_BAR", "DAFT_SHOW_QUERY_ID"):  # at a terminal, over our own bars
         os.environ.setdefault(talk, "0")
@@ -254,6 +257,9 @@ def run(query: daft.DataFrame, gate: Gate | None) -> Iterator[pa.RecordBatch]:
             yield batch
             if gate is not None:
                 gate.done += len(batch)
+    if gate is not None and not (gate.ended and gate.done == gate.read):
+        # daft takes SIGINT for itself, and ends as if nothing were left where no KeyboardInterrupt comes of it.
+        raise UserError(f"The source was not read to its end (line {gate.done:,}), as after an interrupt: start again.")
 
 
 def raise_failure(batch: pa.RecordBatch) -> None:

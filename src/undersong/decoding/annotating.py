@@ -18,6 +18,7 @@ from undersong.data.store import Corpus
 from undersong.data.tokens import Tokenizer
 from undersong.data.words import words
 from undersong.decoding import structures
+from undersong.decoding.given import refuse_text
 from undersong.decoding.latent import Trained, alike, device_of
 from undersong.decoding.progress import shown
 from undersong.errors import NoStructure, UserError
@@ -76,6 +77,7 @@ def read_words(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Sentence]:
     Raises:
         UserError: a text has no words.
     """
+    refuse_text(texts)
     found = [Sentence(tuple(words(text, tokenizer.lowercase))) for text in texts]
     for row, sentence in enumerate(found, 1):
         if not sentence.words:

@@ -46,7 +46,18 @@ def read(tokenizer: Tokenizer, sentences: Sequence[str], blanks: bool = False) -
     >>> read(Tokenizer.of_words(["a", "dog"]), ["A _ dog barks"], blanks=True)[0]
     Source(ids=[4, 1, 5, 1], fixed=[4, -1, 5, 1, 3], text='a _ dog <unk:barks>', unknown=('barks',))
     """
+    refuse_text(sentences)
     return [_source(tokenizer, sentence, blanks, row) for row, sentence in enumerate(sentences, 1)]
+
+
+def refuse_text(sentences: Sequence[str]) -> None:
+    """Refuse one text where a list of texts is meant: its letters would be the sentences.
+
+    Raises:
+        UserError: it is one.
+    """
+    if isinstance(sentences, str):
+        raise UserError(f"{sentences[:40]!r} is one text where a list of sentences is meant: put it into a list.")
 
 
 def _source(tokenizer: Tokenizer, sentence: str, blanks: bool, row: int) -> Source:

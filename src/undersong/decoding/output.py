@@ -93,7 +93,7 @@ def write_vectors(out: Path, texts: Sequence[str], z: NDArray[np.float32]) -> No
                 column = pa.FixedSizeListArray.from_arrays(pa.array(z.ravel()), z.shape[1])
                 pq.write_table(pa.table({"sentence": pa.array(texts, pa.string()), "z": column}), target)
     except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}.") from None
+        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from None
 
 
 def _escaped(row: str) -> str:

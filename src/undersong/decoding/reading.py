@@ -18,8 +18,11 @@ def gather(sentences: Sequence[str], file: Path | None = None) -> list[str]:
     if sentences:
         if file is not None:
             raise UserError("sentences were given both as arguments and in a file: use one of the two.")
+        for sentence in sentences:
+            if not sentence.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in sentence):
+                raise UserError(f"the sentence {sentence!a} is not UTF-8 text: convert it.")
         return list(sentences)
-    if file is None and sys.stdin.isatty():
+    if file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UserError("no sentences were given: write them as arguments, or use --file FILE, or pipe them in.")
     if file is None or str(file) == "-":
         return lines(sys.stdin.buffer, "standard input")

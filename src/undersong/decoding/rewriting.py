@@ -6,7 +6,11 @@ Knows nothing of encoders, decoders or the command line.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from undersong.data.batch import SPECIAL, UNK
+from undersong.data.tokens import Tokenizer
+from undersong.data.words import join
 from undersong.decoding.beam import Beam
+from undersong.decoding.constraint import BLANK
 from undersong.decoding.given import Source, read
 from undersong.decoding.latent import Trained, posterior, refuse_structures, require_latent, write
 from undersong.decoding.search import MAX_WORDS, Search
@@ -22,7 +26,7 @@ class Rewriting:
     Attributes:
         source: as it was read: words outside the vocabulary are marked ``<unk:word>``.
         unknown: those words.
-        text: what was written; the unknown word stands as ``<unk>``.
+        text: what was written; the unknown word stands as ``<unk>``, one that was given as ``<unk:word>``.
         log_prob: log p(text|z) of the words and the end, in nats.
     """
 
@@ -121,6 +125,17 @@ def _rewritten(
     fixed = [s.fixed for s in sources] if given else None
     found = write(run, z, search, limits, unknown, seed, fixed, lengths)
     return [
-        Rewriting(s.text, s.unknown, run.tokenizer.decode(h.words), h.log_prob)
+        Rewriting(s.text, s.unknown, _shown(run.tokenizer, s if given else None, h.words), h.log_prob)
         for s, h in zip(sources, found, strict=True)
     ]
+
+
+def _shown(tokenizer: Tokenizer, source: Source | None, words: Sequence[int]) -> str:
+    """What was written; of a source that it completes, the words outside the vocabulary are named."""
+    if source is None or not source.unknown:
+        return tokenizer.decode(words)
+    lacking = iter(source.unknown)
+    kept = [i for i in words if i == UNK or i >= len(SPECIAL)]
+    given = [*source.fixed, *[BLANK] * len(kept)]
+    each = zip(kept, given, strict=False)
+    return join([f"<unk:{next(lacking)}>" if i == fixed == UNK else tokenizer.names[i] for i, fixed in each])

@@ -27,8 +27,10 @@ class Sample(Search):
     """
 
     def __init__(self, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0):
-        if not temperature > 0:
-            raise UserError(f"temperature {temperature} is not above 0: use greedy search for the most probable words.")
+        if not 1e-6 <= temperature <= 1e6:
+            raise UserError(
+                f"temperature {temperature} is not from 1e-6 to 1e6: use greedy search for the most probable words."
+            )
         if top_k < 0:
             raise UserError(f"top_k {top_k} is below 0: use 0 for all words.")
         if not 0 < top_p <= 1:

@@ -147,7 +147,7 @@ class Checkpoints:
         try:
             content = json.loads(path.read_bytes())
             checksum = content.pop("checksum")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedCheckpoint(f"Checkpoint {path} cannot be read ({error}).") from None
         if checksum != _checksum(_canonical(content)):
             raise DamagedCheckpoint(f"Checkpoint {path} was changed after it was written (its checksum differs).")

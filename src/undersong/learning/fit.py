@@ -133,9 +133,9 @@ class Fit:
                 if better or self.memory.stopped or interrupt.caught or now - saved >= self.limits.save:
                     saved = now
                     self._save()
-                if self.memory.stopped:
+                if self.memory.stopped and not interrupt.caught:
                     break
-                if interrupt.caught:
+                if interrupt.caught:  # though the run may be done: others may follow it
                     self.display.say(f"Saved at step {self.memory.step}. To go on: {self.resumption}")
                     interrupt.leave()
                 meter.restart()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from undersong.data.batch import Batch
 from undersong.draw import Draw
+from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.system import System
 from undersong.objectives.schedule import Coefficient, at, extremes
@@ -32,7 +33,7 @@ class Gradient(Learner):
         eps: keeps Adam's quotient finite.
 
     Raises:
-        UserError: one of these is below 0.
+        UserError: one of these is below 0, or of ``betas`` not below 1.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Gradient(Learner):
         eps: float = 1e-8,
     ):
         super().__init__(system)
-        need(0, **extremes(lr=lr), clip=clip, weight_decay=weight_decay, eps=eps)
+        need(0, **extremes(lr=lr), clip=clip, weight_decay=weight_decay, eps=eps, betas=min(betas))
+        if not max(betas) < 1:
+            raise UserError(f"betas are {betas[0]} and {betas[1]}: both must be below 1.")
         self.lr, self.clip = lr, clip
         self.named = {name: p for name, p in system.named_parameters() if p.requires_grad}
         self.parameters = list(self.named.values())

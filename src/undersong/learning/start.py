@@ -33,6 +33,7 @@ from undersong.learning.device import borrowed, resolve_device
 from undersong.learning.diagnosis import Case
 from undersong.learning.doctor import Watch
 from undersong.learning.fit import Fit, Limits, Memory
+from undersong.learning.going_on import merged
 from undersong.learning.gradient import Gradient
 from undersong.learning.luggage import FILES, packed, unpacked
 from undersong.learning.progress import Display
@@ -46,8 +47,6 @@ from undersong.models.base import Counted
 from undersong.nets.precision import Precision, resolve, set_precision
 
 Train = Callable[..., Any]
-FREE = ("epochs", "steps", "patience", "checkpoint_seconds", "resume", "quiet", "out", "seeds")
-RESOLVED = ("device", "precision", "threads")
 
 
 def start(train: Train, given: Config, seed: int, folder: Path) -> None:
@@ -85,7 +84,7 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
                 raise UserError(f"{folder} was begun by another process meanwhile: choose another --out.")
             own = packed(own, folder)
             _make_folder(folder, own, corpus, system)
-            _fit(made, own, system, corpus, folder, None, [])
+            _fit(made, own, system, corpus, folder, None, [], _command(given, folder))
 
 
 def go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) -> None:
@@ -102,7 +101,7 @@ def go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) 
 
 def _go_on(train: Train, given: Config, told: Set[str], folder: Path) -> None:
     stored = unpacked(configuration.read(folder / CONFIG), folder)
-    own = _merged(stored, {k: v for k, v in packed(given, folder).items() if k in told}, folder)
+    own = merged(stored, {k: v for k, v in packed(given, folder).items() if k in told}, folder)
     corpus = open_corpus(Path(own["corpus"]), read_info(folder))
     made = configuration.instantiate(train, own)
     checkpoints = Checkpoints(folder / CHECKPOINTS)
@@ -113,7 +112,16 @@ def _go_on(train: Train, given: Config, told: Set[str], folder: Path) -> None:
     notices = [f"{wrong} Going on from {where} instead." for wrong in refused]
     checkpoints.forget_after(checkpoint.step if checkpoint else -1)
     with borrowed(torch.device(own["device"]), own["threads"]):
-        _fit(made, own, build(made, corpus.vocab_size, own["seeds"][0]), corpus, folder, checkpoint, notices)
+        _fit(
+            made,
+            own,
+            build(made, corpus.vocab_size, own["seeds"][0]),
+            corpus,
+            folder,
+            checkpoint,
+            notices,
+            _command(given, folder),
+        )
 
 
 @torch.no_grad()
@@ -127,11 +135,16 @@ def _judge_one(system: System, corpus: Corpus, seed: int) -> None:
         return
     training = system.training
     try:
-        system.eval().judge(corpus.valid.batch(np.zeros(1, np.int64)), seed)
+        d = system.eval().judge(corpus.valid.batch(np.zeros(1, np.int64)), seed)
     except NotImplementedError as error:
         raise UserError(f"Held-out sentences could not be judged: {error}") from None
     finally:
         system.train(training)
+    if system.objective.by_dimension and d.parts is not None and d.parts.shape[1] == 1 < system.model.latent:
+        raise UserError(
+            f"{type(system.objective).__name__} counts the KL of each dimension, which with this prior is known of all "
+            "together only: use FreeBitsSentence, or a prior and a posterior of one family without mixtures."
+        )
 
 
 @contextmanager
@@ -152,6 +165,7 @@ def _fit(
     folder: Path,
     checkpoint: Checkpoint | None,
     notices: list[str],
+    resumption: str,
 ) -> None:
     device, seed = torch.device(own["device"]), own["seeds"][0]
     bound = {"sentences": own["sentences"]} if own["tokens"] is None else {"tokens": own["tokens"]}
@@ -201,10 +215,18 @@ def _fit(
                 record,
                 display,
                 _watch(own, system, read_record(folder / METRICS), display),
-                f"undersong train --config {shlex.quote(str(folder / CONFIG))} --resume true",
+                resumption,
             )
             memory = fit.run(memory)
             display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
+
+
+def _command(given: Config, folder: Path) -> str:
+    """What to type to go on, with all seeds where there are several."""
+    command = f"undersong train --config {shlex.quote(str(folder / CONFIG))} --resume true"
+    if len(given["seeds"]) == 1:
+        return command
+    return f"{command} --out {shlex.quote(str(given['out']))} --seeds {shlex.quote(str(given['seeds']))}"
 
 
 def _exact_choices(own: Config, model: Model) -> Config:
@@ -245,39 +267,6 @@ def _resolved(given: Config, seed: int, folder: Path) -> Config:
         "threads": given["threads"] or torch.get_num_threads(),
         "resume": False,
     }
-
-
-def _merged(stored: Config, given: Config, folder: Path) -> Config:
-    """The stored configuration, with what may change and was given."""
-    own = {**stored, "out": os.path.abspath(folder), "quiet": given.get("quiet", False)}
-    for name, value in given.items():
-        if name in FREE:
-            if name not in ("out", "seeds", "quiet", "resume"):
-                own[name] = value
-            continue
-        value = os.path.abspath(value) if name == "corpus" else value
-        if (
-            name == "corpus"
-            and Path(stored[name]).exists()
-            and Corpus.open(value).hash == Corpus.open(stored[name]).hash
-        ):
-            continue
-        if name == "corpus" and not Path(stored[name]).exists():
-            own[name] = value  # it has moved; its hash is compared when it is opened
-        elif value != stored.get(name) and not _stands_for(name, value, stored.get(name)):
-            raise UserError(
-                f"--{name} differs from what the run in {folder} was begun with: leave it out to go on with that run, "
-                "or choose another --out."
-            )
-    return own
-
-
-def _stands_for(name: str, asked: Any, found: Any) -> bool:
-    """Whether the run has what was found for it, on its machine or for its model, where this was asked."""
-    if name in RESOLVED:
-        return asked in ("auto", None)
-    fitted = ((describe(Amortized), describe(Exact)), (describe(Pathwise()), describe(Marginal())))
-    return (asked, found) in fitted
 
 
 def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> None:

@@ -98,6 +98,8 @@ def train(
     folders = {seed: Path(out) if len(seeds) == 1 else Path(out) / f"seed-{seed}" for seed in seeds}
     if not seeds or len(folders) < len(seeds):
         raise UserError(f"seeds {seeds}: give at least one, each once.")
+    if any(not -(2**63) <= seed < 2**63 for seed in seeds):
+        raise UserError(f"seeds {seeds}: each must be a whole number of at most 63 bits.")
     for folder in folders.values():
         if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} exists already: choose another --out, or go on with that run by --resume true.")

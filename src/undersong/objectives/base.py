@@ -21,11 +21,13 @@ class Objective(Configurable, ABC):
         samples: how many z are drawn for each sentence.
         couples_batch: True where the sentences of a batch share a term, so that a sentence has no value of its own.
         needs_density: False where the objective has no use for log q(z|x), so that q may be a point.
+        by_dimension: True where the KL of each dimension counts, so that the KL of a whole sentence will not do.
     """
 
     samples: int = 1
     couples_batch: bool = False
     needs_density: bool = True
+    by_dimension: bool = False
 
     @abstractmethod
     def __call__(self, d: Draw) -> Tensor:
@@ -38,4 +40,4 @@ class Objective(Configurable, ABC):
     @property
     def end(self) -> int:
         """The step from which all coefficients are constant; early stopping waits for it."""
-        return max((v.end for v in vars(self).values() if isinstance(v, Schedule)), default=0)
+        return max((v.end for v in vars(self).values() if isinstance(v, Schedule | Objective)), default=0)

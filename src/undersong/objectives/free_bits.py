@@ -42,6 +42,8 @@ class FreeBitsDimension(Objective):
         samples: of z for each sentence.
     """
 
+    by_dimension = True
+
     def __init__(self, bits: Coefficient = 0.125, samples: int = 1):
         need(0, **extremes(bits=bits))
         need(1, samples=samples)
@@ -60,6 +62,7 @@ class FreeBitsMeanDimension(Objective):
     """
 
     couples_batch = True
+    by_dimension = True
 
     def __init__(self, bits: Coefficient = 0.125, samples: int = 1):
         need(0, **extremes(bits=bits))

@@ -93,7 +93,7 @@ class Linear(Schedule):
         self.end, self.span = wait + steps, _between(start=start, stop=stop)
 
     def __call__(self, step: int) -> float:
-        share = min(1.0, max(0, step - self.wait) / max(1, self.steps))
+        share = 1.0 if step >= self.end else max(0, step - self.wait) / max(1, self.steps)
         return self.start + (self.stop - self.start) * share
 
 

@@ -3,6 +3,7 @@
 Knows nothing of what is done with it.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -83,9 +84,7 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
     Where some are treebanks, all others (a licence, a README) are left out.
     """
     # By code point of the path inside the folder, so that the order is the same on every machine.
-    inside = sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix())
-    hidden = [path for path in inside if any(name.startswith(".") for name in path.relative_to(folder).parts)]
-    files = [path for path in inside if path.is_file() and path not in set(hidden)]
+    files = sorted(_inside(folder), key=lambda path: path.relative_to(folder).as_posix())
     known = [path for path in files if is_treebank(path)]
     known = known or [path for path in files if kind_of(path) in (*_TABLES, ".txt", ".text")]
     if not known:
@@ -107,13 +106,32 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
     return _files(numbered, columns, reading, skipped)
 
 
-def _split_in(path: Path) -> int | None:
-    """The split that a file's name begins with: ``train.txt``, ``valid-00.csv.gz``, ``test_2.jsonl``.
+def _inside(folder: Path) -> Iterator[Path]:
+    """All files of a folder and its subfolders but hidden ones; links are followed, each folder is read once.
 
-    A treebank may also lie in a folder of that name, or end in it: ``dev/one.ptb``, ``en_ewt-ud-train.conllu``.
+    Raises:
+        UserError: a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"Cannot read {error.filename}: {error.strerror}.")
+
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        if real not in seen:
+            yield from (Path(place, name) for name in names if not name.startswith("."))
+        seen.add(real)
+
+
+def _split_in(path: Path) -> int | None:
+    """The split that a file lies in, or its name begins with: ``dev/a.txt``, ``train.txt``, ``valid-00.csv.gz``.
+
+    A treebank's name may also end in it: ``en_ewt-ud-train.conllu``.
     """
     name = path.name.lower().split(".", 1)[0].replace("_", "-").split("-")
-    said = [*(folder.lower() for folder in path.parts[:-1]), name[0], name[-1]] if is_treebank(path) else name[:1]
+    said = [*(folder.lower() for folder in path.parts[:-1]), name[0], *(name[-1:] if is_treebank(path) else ())]
     return next((SPLIT_NAMES[word] for word in said if word in SPLIT_NAMES), None)
 
 

@@ -5,11 +5,12 @@ csv is quoted as in RFC 4180; tsv is not quoted at all, so that a stray quotatio
 Knows nothing of words.
 """
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ from undersong.data.corpora.source import BLOCK, BY_HASH, SPLIT_NAMES, of_rows, 
 from undersong.errors import UserError
 
 _CSV_BLOCK = 1 << 24  # bytes; a row must fit
+_END = b"\x1eundersong: the end\x1e"  # a cell of the row that is put after a csv file
 _USUAL = ("text", "sentence")
 
 
@@ -139,10 +141,14 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
     skip = {"skip_rows": 1} if columns.header else {}
     reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, column_names=names, **skip)
     first = 2 if columns.header else 1
+    ended = tabs  # where nothing is quoted, nothing can be left open
     with opened(path) as file:
+        rest = file if tabs else io.BufferedReader(_Ended(file, len(names)), _CSV_BLOCK)
         try:
-            with pacsv.open_csv(file, reading, parse, convert) as reader:
+            with pacsv.open_csv(rest, reading, parse, convert) as reader:
                 for block in reader:
+                    if len(block) and not tabs and all(column[-1].as_py() == _END for column in block.columns):
+                        block, ended = block.slice(0, len(block) - 1), True
                     for start in range(0, len(block), BLOCK):
                         rows = block.slice(start, BLOCK)
                         yield table_batch(rows, columns, text, first, split, str(path))
@@ -151,6 +157,28 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
             if "Empty CSV" in str(error):
                 return
             raise UserError(f"{path} is not a good table after row {first - 1}: {error}.") from error
+    if not ended:
+        raise UserError(
+            f"{path}: a quotation mark that opens in row {first - 1} is never closed, so that all that follows would "
+            "be one cell: close it, or double it where it is part of the text."
+        )
+
+
+class _Ended(io.RawIOBase):
+    """A csv file's bytes, and a last row that nobody wrote: an open quotation mark would swallow it."""
+
+    def __init__(self, file: BinaryIO, columns: int) -> None:
+        self._file, self._end = file, b"\n" + b",".join([_END] * columns) + b"\n"
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._file.read(len(buffer))
+        if not found:
+            found, self._end = self._end[: len(buffer)], self._end[len(buffer) :]
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
