@@ -11,12 +11,18 @@ from tests.learning.small import TINY, learn
 from undersong.families import PointMass
 from undersong.inference import Amortized
 from undersong.learning import train
-from undersong.learning.configuration import configuration, defaults, instantiate
+from undersong.learning.configuration import Config, configuration, instantiate
 from undersong.learning.diagnosis import EARLY, Case, diagnose
 from undersong.learning.doctor import Watch, doctor, doctor_command
 from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
 from undersong.objectives import Autoencoder, AutoGen, Beta, FreeBitsSentence, Linear, Objective, TargetRate
+
+
+def defaults() -> Config:
+    """Plain values of what ``train`` takes by default."""
+    parameters = inspect.signature(train).parameters.values()
+    return configuration(train, {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty})
 
 
 def look(
@@ -38,7 +44,7 @@ def look(
 
 
 def case(*looks: dict[str, Any], objective: Objective | None = None, latent: int = 32, settled: int = 0) -> Case:
-    config = {**defaults(train), **configuration(train, {"objective": objective} if objective else {})}
+    config = {**defaults(), **configuration(train, {"objective": objective} if objective else {})}
     return Case(config, latent, settled, looks)
 
 
