@@ -121,7 +121,8 @@ def _inside(folder: Path) -> Iterator[Path]:
         real = os.path.realpath(place)
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         if real not in seen:
-            yield from (Path(place, name) for name in names if not name.startswith("."))
+            visible = (Path(place, name) for name in names if not name.startswith("."))
+            yield from (path for path in visible if path.is_file() or path.is_symlink())  # not a pipe, which may block
         seen.add(real)
 
 
