@@ -55,7 +55,7 @@ def _name(q: Distribution) -> str:
 
 @singledispatch
 def _transport(q: Distribution, streams: list[np.random.Generator], samples: int) -> Tensor:
-    raise NotImplementedError
+    raise NotImplementedError(type(q).__name__)
 
 
 def _normal(streams: list[np.random.Generator], samples: int, size: int, like: Tensor) -> Tensor:
