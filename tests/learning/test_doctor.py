@@ -158,7 +158,7 @@ def test_it_does_not_cry_wolf(corpus, tmp_path):
     (finding,) = doctor(learn(corpus, tmp_path / "lm", model=partial(LanguageModel, decoder=small), **exact).path)
     assert finding.healthy
     assert "no latent variable" in finding.message
-    (finding,) = doctor(learn(corpus, tmp_path / "ae", inference=point, objective=Autoencoder(), steps=5).path)
+    (finding,) = doctor(learn(corpus, tmp_path / "ae", inference=point, objective=Autoencoder(), epochs=20).path)
     assert finding.healthy
 
 
@@ -166,3 +166,11 @@ def test_the_configuration_a_case_reads_is_the_one_of_train():
     assert set(case().config) == set(inspect.signature(train).parameters) - {"corpus", "out"}
     made = instantiate(train, {**case().config, "corpus": "c", "out": "o"})
     assert made["sentences"] == 128
+
+
+def test_a_short_run_that_has_ended_is_told_what_it_is(corpus, tmp_path):
+    run = learn(corpus, tmp_path / "run", objective=Beta(50.0), epochs=2)
+    assert run.metrics()[-1]["step"] < EARLY
+    assert [finding.name for finding in doctor(run.path)] == ["collapse"]
+    (run.path / "checkpoints" / "step-000000020" / "state.json").write_text("{")
+    assert [finding.name for finding in doctor(run.path)] == ["early"]  # of the one before it was to go on

@@ -57,12 +57,14 @@ class Case:
         latent: D.
         settled: step from which the objective's coefficients are constant.
         valid: the record's lines of kind ``valid``, in order.
+        over: whether the run has ended, so that there is nothing to wait for.
     """
 
     config: dict[str, Any]
     latent: int
     settled: int
     valid: Sequence[Line]
+    over: bool = False
 
     @property
     def last(self) -> Line:
@@ -120,7 +122,7 @@ def diagnose(case: Case) -> list[Finding]:
         return [Finding("healthy", True, "z is summed out: no posterior was learned that could collapse.", "exact")]
     if not case.valid:
         return [Finding("early", True, "Too early to say: no held-out sentences were looked at yet.", "no record")]
-    early = max(case.settled, EARLY)
+    early = case.settled if case.over else max(case.settled, EARLY)
     if case.last["step"] < early:
         message = f"Too early to say before step {early}."
         return [Finding("early", True, message, case.evidence)]

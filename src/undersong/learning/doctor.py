@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from undersong.learning import configuration
+from undersong.learning.checkpoint import Checkpoints, DamagedCheckpoint
 from undersong.learning.diagnosis import Case, Finding, diagnose
 from undersong.learning.record import Line, read_record
-from undersong.learning.run import CONFIG, METRICS, read_info
+from undersong.learning.run import CHECKPOINTS, CONFIG, METRICS, read_info
 
 
 class Watch:
@@ -47,7 +48,18 @@ def doctor(run: str | Path) -> list[Finding]:
     path = Path(run)
     config, info = configuration.read(path / CONFIG), read_info(path)
     valid = [line for line in read_record(path / METRICS) if line["kind"] == "valid"]
-    return diagnose(Case(config, info["latent"], info["settled"], valid))
+    return diagnose(Case(config, info["latent"], info["settled"], valid, _over(path)))
+
+
+def _over(path: Path) -> bool:
+    """Whether the run needs no more training, as its newest whole checkpoint says."""
+    checkpoints = Checkpoints(path / CHECKPOINTS)
+    for step in reversed(checkpoints.steps()):
+        try:
+            return checkpoints.state(step).get("stopped") is not None
+        except DamagedCheckpoint:
+            continue
+    return False
 
 
 def doctor_command(run: Path, json: bool = False) -> int:
