@@ -266,7 +266,7 @@ def test_auto_never_takes_mps_which_has_no_float64(monkeypatch):
 
 def test_a_record_shorter_than_its_checkpoint_says_is_not_filled_up(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_bytes(b'{"kind": "train", "step": 1}\n')
+    path.write_bytes(b'{"kind": "train", "step": 1}\n{"kind": "tr')  # cut inside a line
     record = Record(path, size=500)
     record.write({"kind": "train", "step": 2})
     assert record.flushed() == path.stat().st_size

@@ -34,7 +34,10 @@ class Record:
     def __init__(self, path: Path, size: int = 0):
         self.path = path
         self.file = open(path, "ab")  # noqa: SIM115 (open as long as the run)
-        self.file.truncate(min(size, path.stat().st_size))  # longer would fill it up with NULs
+        there = path.stat().st_size
+        if size > there:  # somebody cut it: truncating to more would fill it up with NULs
+            size = path.read_bytes().rfind(b"\n") + 1
+        self.file.truncate(size)
         self.file.seek(0, os.SEEK_END)
 
     def write(self, line: Line) -> None:
