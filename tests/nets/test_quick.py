@@ -59,3 +59,24 @@ def test_forced_and_banned_words_in_bf16() -> None:
     assert bool((values[0, 1:] == -torch.inf).all())
     assert bool((words[1][values[1] > -torch.inf] > 3).all())
     assert set(words[2].tolist()) == set(range(60))
+
+
+@pytest.mark.parametrize("precision", [None, BF16])
+@torch.no_grad()
+def test_only_some_words_may_come(precision) -> None:
+    """Their log-probabilities stay those among all words, whatever the most probable word is."""
+    torch.manual_seed(0)
+    decoder, z = RecurrentDecoder(60, 3, embedding=8, hidden=16).eval(), torch.randn(3, 3)
+    decoder.vocabulary.bias[7] = 5.0  # far more probable than all the rest, and never allowed
+    some = torch.rand(3, 60) < 0.3
+    some[:, 7], some[:, 2], some[2] = False, True, True
+    allowed = Allowed(torch.tensor([[True] * 4] * 3), None, some)
+    token = torch.full((3,), 2)
+    with using(decoder, precision or decoder.vocabulary.precision):
+        quick = decoder.quick()
+        values, words, _ = quick.best(token, quick.start(z), 60, allowed)
+        log_p, _ = quick.step(token, quick.start(z))
+    for row in range(3):
+        found = values[row] > -torch.inf
+        assert set(words[row][found].tolist()) == {w for w in range(4, 60) if some[row, w]}
+        torch.testing.assert_close(values[row][found], log_p[row][words[row][found]], atol=0.05, rtol=0)

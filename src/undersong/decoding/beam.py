@@ -41,15 +41,18 @@ class Beam(Search):
         beams, done = _Beams(len(z), self.width, longest, z.device), _Finished(len(z), longest, z.device)
         ceiling = self._divisor(rule.limit + 1)[:, None]  # [N, 1]
         slots, state = beams.alive(), decoder.start(z)  # a row of the state for each living hypothesis: [R]
+        sentence = torch.arange(len(z), device=z.device).repeat_interleave(beams.slots)  # of each slot: [N * S]
+        position = torch.zeros_like(sentence)
         step = 0
         while len(slots):
-            allowed = rule.at(step).select(slots // beams.slots)
+            allowed = rule.at(sentence[slots], position[slots], step)
             log_p, words, state = decoder.best(beams.last[slots], state, self.width + 1, allowed)  # [R, k]
             total, words = beams.candidates(slots, log_p, words)  # [N, S, k]
             ended = words == EOS
             score = total / self._divisor(torch.tensor(step + 1))
             done.offer(score.masked_fill(~ended, -torch.inf), total, beams.words, step)
             parent = beams.advance(total.masked_fill(ended, -torch.inf), words, step)  # [N * S]
+            position = rule.after(sentence, position[parent], beams.last)
             beams.keep(beams.total / ceiling > done.score[:, None])
             row = torch.empty_like(parent)
             row[slots] = torch.arange(len(slots), device=z.device)

@@ -20,7 +20,8 @@ class Source:
     """One sentence as it was given.
 
     Attributes:
-        ids: what an encoder reads; a blank and a word outside the vocabulary are the unknown word.
+        ids: what an encoder reads: a blank and a word outside the vocabulary are the unknown word. A vocabulary of
+            pieces has no unknown word; there blanks are left out.
         fixed: what a decoder must write: the same, but ``BLANK`` at a blank, and the end after a text with blanks.
         text: the words, those outside the vocabulary as ``<unk:word>``.
         unknown: the words outside the vocabulary, in order.
@@ -30,6 +31,11 @@ class Source:
     fixed: list[int]
     text: str
     unknown: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """Words, or pieces, with blanks as one each."""
+        return len(self.fixed) - (EOS in self.fixed)
 
 
 def read(tokenizer: Tokenizer, sentences: Sequence[str], blanks: bool = False) -> list[Source]:
@@ -41,7 +47,7 @@ def read(tokenizer: Tokenizer, sentences: Sequence[str], blanks: bool = False) -
         blanks: whether the word ``_`` is a blank.
 
     Raises:
-        UserError: a sentence has no words, or blanks are asked of a byte-pair vocabulary.
+        UserError: a sentence has no words.
 
     >>> read(Tokenizer.of_words(["a", "dog"]), ["A _ dog barks"], blanks=True)[0]
     Source(ids=[4, 1, 5, 1], fixed=[4, -1, 5, 1, 3], text='a _ dog <unk:barks>', unknown=('barks',))
@@ -66,13 +72,10 @@ def _source(tokenizer: Tokenizer, sentence: str, blanks: bool, row: int) -> Sour
         raise UserError(f"sentence {row} has no words: remove it, so that results and sentences stay in step.")
     blank = [blanks and word == BLANK_WORD for word in found]
     if tokenizer.is_bpe:
-        if any(blank):
-            raise UserError(
-                f"sentence {row} has a blank, but this run's vocabulary is of pieces, and a word may need several: "
-                "give the first part of the sentence only, or use a run with whole words."
-            )
-        ids = tokenizer.encode_words(found)
-        return Source(ids, ids, join(found), ())
+        each = [[BLANK] if gap else tokenizer.pieces(word) for word, gap in zip(found, blank, strict=True)]
+        fixed = [piece for pieces in each for piece in pieces]
+        read = [piece for piece in fixed if piece != BLANK]
+        return Source(read or [UNK], [*fixed, EOS] if any(blank) else fixed, join(found), ())
     ids = [UNK if gap else i for i, gap in zip(tokenizer.encode_words(found), blank, strict=True)]
     fixed = [BLANK if gap else i for i, gap in zip(ids, blank, strict=True)]
     lacking = [i == UNK and not gap for i, gap in zip(ids, blank, strict=True)]

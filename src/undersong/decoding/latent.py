@@ -17,6 +17,7 @@ from undersong.decoding.constraint import FREE
 from undersong.decoding.given import Source, read
 from undersong.decoding.progress import shown
 from undersong.decoding.search import Hypothesis, Search
+from undersong.decoding.spelling import Spelling
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
 from undersong.errors import UserError
@@ -112,12 +113,12 @@ def write(
     if not isinstance(decoder, Decoder):
         raise UserError(f"a {type(run.system.model).__name__} has no decoder to write sentences with.")
     answers: dict[int, Hypothesis] = {}
+    spelling = Spelling.of(run.tokenizer) if run.tokenizer.is_bpe and fixed is not None else None
     parts = alike(lengths or [0] * len(z), max(1, ROWS // search.rows))
     for rows in shown(parts, len(z), "writing"):
         given = None if fixed is None else _padded([fixed[i] for i in rows])
-        found = search(
-            decoder, z[rows], torch.tensor([max_words[i] for i in rows]), given, unknown, torch.tensor(rows), seed
-        )
+        limits, keys = torch.tensor([max_words[i] for i in rows]), torch.tensor(rows)
+        found = search(decoder, z[rows], limits, given, unknown, keys, seed, spelling)
         answers.update(zip(rows, found, strict=True))
     return [answers[i] for i in range(len(z))]
 

@@ -17,6 +17,7 @@ from undersong.decoding.search import MAX_WORDS, Search
 from undersong.errors import UserError
 
 BEAM = Beam()
+_PIECES = 10  # of the word in a blank: enough for nearly any
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,17 @@ def impute(
 ) -> list[Rewriting]:
     """Complete sentences of which a first part is given, or whose blanks are to be filled.
 
-    The word ``_`` is a blank: exactly one known word. A text with blanks is a whole sentence, of as many words; one
-    without is a first part, and what follows is free. z comes from q(z | the words given, blanks as the unknown word).
+    The word ``_`` is a blank: exactly one known word, of however many pieces where the vocabulary is of pieces. A text
+    with blanks is a whole sentence, of as many words; one without is a first part, and what follows is free. z comes
+    from q(z | the words given, blanks as the unknown word); pieces know no such word, and blanks are left out there.
 
     Args:
         run: a trained model and its tokenizer; a language model will do.
         sentences: first parts, or sentences with blanks.
         search: how the missing words are chosen; beam search weighs those before a given word by what follows.
         posterior_mean: z is the mean of q, else a sample of it.
-        max_words: most words of a completed sentence; by default 60, or as many as are given if those are more.
+        max_words: most words (or pieces) of a completed sentence; by default 60, or more where more are given, with ten
+            for each blank.
         unknown: whether the unknown word may be written after a first part.
         seed: of all noise; that of a sentence depends on it and on the sentence's place in the list alone.
 
@@ -94,16 +97,15 @@ def impute(
         One for each sentence, in order; ``log_prob`` counts the given words too.
 
     Raises:
-        UserError: a sentence has no words, more than ``max_words``, or blanks where the vocabulary is of word pieces;
-            or z is no vector.
+        UserError: a sentence has no words, or more than ``max_words``; or z is no vector.
     """
     refuse_structures(run)
     sources = read(run.tokenizer, sentences, blanks=True)
     for row, source in enumerate(sources, 1):
-        if max_words is not None and len(source.ids) > max_words:
+        if max_words is not None and source.length > max_words:
             kind = "pieces" if run.tokenizer.is_bpe else "words"
             raise UserError(
-                f"sentence {row} has {len(source.ids)} {kind} already, and max_words is {max_words}: raise it, or "
+                f"sentence {row} has {source.length} {kind} already, and max_words is {max_words}: raise it, or "
                 "leave it out."
             )
     return _rewritten(run, sources, search, posterior_mean, max_words, unknown, seed, given=True)
@@ -120,8 +122,9 @@ def _rewritten(
     given: bool,
 ) -> list[Rewriting]:
     z = posterior(run, sources, posterior_mean, seed)
-    lengths = [len(s.ids) for s in sources]
-    limits = [max(MAX_WORDS, n) if max_words is None else max_words for n in lengths]
+    lengths = [s.length for s in sources]
+    usual = [max(MAX_WORDS, s.length + _PIECES * s.fixed.count(BLANK)) for s in sources]
+    limits = usual if max_words is None else [max_words] * len(sources)
     fixed = [s.fixed for s in sources] if given else None
     found = write(run, z, search, limits, unknown, seed, fixed, lengths)
     return [

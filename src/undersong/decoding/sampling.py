@@ -54,7 +54,7 @@ class Sample(Search):
         """The probabilities to sample from, up to a factor, from log p [n, V]: [n, V]."""
         count = len(SPECIAL)
         special = log_p[:, :count].masked_fill(allowed.banned, -torch.inf)
-        p = torch.cat([special, log_p[:, count:]], 1).div_(self.temperature)
+        p = allowed.among(torch.cat([special, log_p[:, count:]], 1)).div_(self.temperature)
         if 0 < self.top_k < p.shape[1]:
             p.masked_fill_(p < p.topk(self.top_k, 1).values[:, -1:], -torch.inf)
         p = p.softmax(1)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from undersong.configurable import Configurable
 from undersong.decoding.constraint import Constraint
+from undersong.decoding.spelling import Spelling
 from undersong.nets import Decoder, Reader
 
 MAX_WORDS = 60
@@ -50,6 +51,7 @@ class Search(Configurable, ABC):
         unknown: bool = True,
         keys: Tensor | None = None,
         seed: int = 0,
+        spelling: Spelling | None = None,
     ) -> list[Hypothesis]:
         """One sentence for each of N latent vectors.
 
@@ -62,13 +64,14 @@ class Search(Configurable, ABC):
             keys: numbers of the sentences, which with ``seed`` and the position key the noise, so that a sentence does
                 not depend on its batch: int64 [N]; 0 to N - 1 by default.
             seed: of the noise.
+            spelling: of a vocabulary of pieces, where given words and blanks are to be whole words.
 
         Returns:
             N hypotheses, in the order of ``z``.
         """
         if not len(z):
             return []
-        rule = Constraint.of(len(z), max_words, given, unknown).to(z.device)
+        rule = Constraint.of(len(z), max_words, given, unknown, spelling).to(z.device)
         keys = torch.arange(len(z)) if keys is None else keys
         with torch.no_grad():
             return self.run(decoder.quick(), z, rule, keys, seed)

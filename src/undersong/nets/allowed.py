@@ -1,6 +1,6 @@
 """Which words may come next, and the most probable of them.
 
-Only special symbols are ever forbidden, or all words but one. A forbidden word is never chosen, but the others'
+Mostly special symbols alone are forbidden, or all words but one. A forbidden word is never chosen, but the others'
 log-probabilities stay what the model says: they are not normalised again, so that a sentence's score is its
 log p(x|z). Knows nothing of sentences or of search.
 """
@@ -20,14 +20,21 @@ class Allowed:
     Attributes:
         banned: special symbols that may not come: bool [N, 4].
         forced: the one word that may come, -1 where there is a choice: int64 [N]; None where no row is forced.
+        words: the words that alone may come, of those that are not banned: bool [N, V]; None for all.
     """
 
     banned: Tensor
     forced: Tensor | None = None
+    words: Tensor | None = None
 
-    def select(self, rows: Tensor | slice) -> "Allowed":
-        """The same of ``rows`` [M], repeated or reordered, or of a slice of them."""
-        return Allowed(self.banned[rows], None if self.forced is None else self.forced[rows])
+    def select(self, rows: slice) -> "Allowed":
+        """The same of a slice of the rows."""
+        forced, words = (None if t is None else t[rows] for t in (self.forced, self.words))
+        return Allowed(self.banned[rows], forced, words)
+
+    def among(self, log_p: Tensor) -> Tensor:
+        """Log-probabilities, or logits, [N, V], -inf for what is not among ``words``."""
+        return log_p if self.words is None else log_p.masked_fill(~self.words, -torch.inf)
 
 
 def best_words(log_p: Tensor, k: int, allowed: Allowed) -> tuple[Tensor, Tensor]:
@@ -45,7 +52,9 @@ def best_words(log_p: Tensor, k: int, allowed: Allowed) -> tuple[Tensor, Tensor]
     >>> best_words(log_p, 2, Allowed(torch.tensor([[True, False, True, True]])))[1].tolist()
     [[5, 4]]
     """
-    values, words = log_p.topk(min(k + len(SPECIAL), log_p.shape[1]), 1)  # whatever is banned, k others are left
+    values, words = allowed.among(log_p).topk(
+        min(k + len(SPECIAL), log_p.shape[1]), 1
+    )  # whatever is banned, k others are left
     forced = None if allowed.forced is None else log_p.gather(1, allowed.forced.clamp(min=0)[:, None])
     return best_among(values, words, min(k, log_p.shape[1]), allowed, forced)
 

@@ -65,10 +65,11 @@ class QuickDecoder:
         logits = self.to_logits(hidden.to(self.dtype), self.short_bias)  # [n, V]
         if self.dtype == hidden.dtype:
             return best_words(logits.log_softmax(-1), k, allowed)
-        values, near = logits.topk(min(k + len(SPECIAL), logits.shape[1]), 1)
+        values, near = allowed.among(logits).topk(min(k + len(SPECIAL), logits.shape[1]), 1)
+        first = near[:, :1] if allowed.words is None else logits.argmax(1, keepdim=True)
         # The largest probability is 1 / sum exp(logits - top), and never underflows.
-        largest = logits.softmax(1).gather(1, near[:, :1]).to(hidden.dtype)
-        lse = values[:, :1].to(hidden.dtype) - largest.log()
+        largest = logits.softmax(1).gather(1, first).to(hidden.dtype)
+        lse = logits.gather(1, first).to(hidden.dtype) - largest.log()
         forced = None
         if allowed.forced is not None:
             forced = self._exact(hidden, allowed.forced.clamp(min=0)[:, None]) - lse
