@@ -41,9 +41,11 @@ def test_every_sentence_is_in_one_split_in_order(corpus_file: Path, tmp_path: Pa
     assert np.allclose(shares, [0.9, 0.05, 0.05], atol=0.04)
 
 
-def test_duplicates_never_cross_splits_whatever_their_case_and_spaces(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_duplicates_never_cross_splits_whatever_their_case_and_spaces(lowercase: bool, tmp_path: Path) -> None:
     lines = [form for line in sentences(300) for form in (line, line.upper(), f"  {line.replace(' ', '   ')}\t")]
-    found = texts(prepare(str(write(tmp_path / "a.txt", lines)), out=tmp_path / "out"))
+    corpus = prepare(str(write(tmp_path / "a.txt", lines)), out=tmp_path / "out", lowercase=lowercase)
+    found = [[text.lower() for text in split] for split in texts(corpus)]
     sets = [set(split) for split in found]
     assert all(sets)
     assert len(set.union(*sets)) == sum(map(len, sets))

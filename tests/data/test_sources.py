@@ -15,7 +15,8 @@ from tests.data.conftest import sentences
 from tests.data.stored import LABELS, LINES, labels, table, texts, whole
 
 from undersong import data
-from undersong.data.corpora.find import path_of
+from undersong.data.corpora.find import find_source, path_of
+from undersong.data.corpora.tables import Columns
 from undersong.data.prepare import prepare
 from undersong.errors import UserError
 
@@ -175,6 +176,24 @@ def test_columns_without_header_and_several_sentences_a_text(tmp_path: Path) -> 
     assert corpus.label_names == ["1", "2"]
 
 
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n", "\r\n"])
+@pytest.mark.parametrize("columns", ["text", "text,label"])
+def test_blank_rows_of_csv_are_counted_and_skipped(ending: str, columns: str, tmp_path: Path) -> None:
+    """So that the number of a row is its own after them too."""
+    more = ",1" * columns.count(",")
+    written = f'{columns}\none two{more}\n\n"three\n\nfour"{more}\n\r\nfive six{more}{ending}'
+    (tmp_path / "a.csv").write_bytes(written.encode())
+    (part,) = find_source(str(tmp_path / "a.csv"), Columns()).parts
+    rows = [row for batch in part.read() for row in batch.to_pylist()]
+    blank = 1 if ending == "\n\n" else 0
+    assert [(row["text"], row["row"]) for row in rows] == [
+        (b"one two", 2), (b"", 3), (b"three\n\nfour", 4), (b"", 5), (b"five six", 6), *[(b"", 7)] * blank,
+    ]  # fmt: skip
+    (tmp_path / "b.csv").write_text(f"\n{columns}\none two{more}\n")
+    with pytest.raises(UserError, match="row 1, is blank"):
+        list(find_source(str(tmp_path / "b.csv"), Columns()).parts[0].read())
+
+
 def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text\n"one two\nthree ""four"", five"\n')
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
@@ -213,7 +232,7 @@ def test_what_a_source_is_read_from(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert path_of("hf:nobody/nothing") is None
 
 
-@pytest.mark.parametrize("name", ["nowhere.txt", "wordnet:nouns"])
+@pytest.mark.parametrize("name", ["nowhere.txt", "wordnet:nouns", ""])
 def test_no_such_source(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no source"):
         whole(name, tmp_path)

@@ -142,7 +142,7 @@ def test_encode_keeps_rows_and_lines_in_step(ending: str, tmp_path: Path) -> Non
     ("words", "said"),
     [
         (["encode", "r", "a", "--out", "z.txt"], "neither in .npy nor in .parquet"),
-        (["encode", "r", "a", "--out", "/no/such/folder/z.npy"], "cannot be written: No such file"),
+        (["encode", "r", "a", "--out", "/no/such/folder/z.npy"], "there is no folder /no/such/folder"),
         (["impute", "r", "--file", "/no/such/file"], "cannot be read: No such file"),
         (["impute", "r", "a", "--file", "-"], "both as arguments and in a file"),
         (["reconstruct", "r", "a", "--width", "0"], "holds nothing"),

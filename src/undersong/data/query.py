@@ -3,7 +3,8 @@
 Written for `daft`, so that it runs embedded here or on a Ray cluster (there without a gate, and with the parts of a
 source in the order in which they are done). Its columns are ``words`` (list of strings), ``split`` (0 train, 1 valid,
 2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines kept). The split of a line is
-``xxh64`` of its words joined by spaces: the same words always fall into the same split. Lines of a treebank also have
+``xxh64`` of its words joined by spaces, lower-cased: the same words always fall into the same split, whatever their
+case. Lines of a treebank also have
 ``annotated`` (whether their annotation is to be kept) and the columns of ``ANNOTATED``.
 
 Three things are tuned: steps of 8192 lines keep memory flat, functions hand back Arrow's own lists (Python lists are
@@ -179,7 +180,7 @@ def lines(source: Source, rules: Rules, gate: Gate | None = None) -> daft.DataFr
     )
     if not source.annotations:
         return found.select("words", "split", "label", "skipped")
-    found = found.with_column("annotated", _annotated(rules.annotated))
+    found = found.with_column("annotated", _annotated(rules))
     return found.select("words", "split", "label", "skipped", "annotated", *ANNOTATED.names)
 
 
@@ -206,7 +207,7 @@ def splits_said(source: Source, skip_invalid: bool) -> frozenset[int]:
 def _split(rules: Rules) -> daft.Expression:
     """Where a line belongs: where it says, or by the hash of its words."""
     said = col("split")
-    key = stable_hash(col("words").list_join(" "), hash_function="xxhash64")
+    key = _key(rules)
     if not rules.given:
         return when(said == FAILED, said).otherwise(_by_hash(key, {0, 1, 2}, rules.splits))
     missing = {0, 1, 2} - rules.given
@@ -216,13 +217,18 @@ def _split(rules: Rules) -> daft.Expression:
     return when((said == BY_HASH) | (said == 0), carved).otherwise(said)
 
 
-def _annotated(share: float) -> Any:
+def _annotated(rules: Rules) -> Any:
     """Whether a line keeps its annotation: all of valid and test do, of train a share, by a hash of its own."""
-    if share >= 1:
+    if rules.annotated >= 1:
         return lit(True)
-    key = stable_hash(col("words").list_join(" "), seed=1, hash_function="xxhash64")
     held_out: Any = col("split") != 0
-    return held_out | (key < lit(round(share * 2**64)).cast(DataType.uint64()))
+    return held_out | (_key(rules, seed=1) < lit(round(rules.annotated * 2**64)).cast(DataType.uint64()))
+
+
+def _key(rules: Rules, seed: int = 0) -> Any:
+    """A number that the same words always have, in capitals or not."""
+    text: Any = col("words").list_join(" ")
+    return stable_hash(text if rules.lowercase else text.lower(), seed=seed, hash_function="xxhash64")
 
 
 def _by_hash(key: daft.Expression, among: set[int], splits: tuple[float, float, float]) -> daft.Expression:

@@ -73,9 +73,11 @@ def unknown_words(found: Iterable[str]) -> str:
 
 
 def check_ending(out: Path) -> None:
-    """Refuse a file for latent vectors that is neither ``.npy`` nor ``.parquet``, before any work is done."""
+    """Refuse a file for latent vectors that cannot be, before any work is done: not ``.npy`` or ``.parquet``, nowhere."""
     if out.suffix not in (".npy", ".parquet"):
         raise UserError(f"{out} ends neither in .npy nor in .parquet: choose one of the two.")
+    if not out.parent.is_dir():
+        raise UserError(f"{out} cannot be written: there is no folder {out.parent}; make it first.")
 
 
 def write_vectors(out: Path, texts: Sequence[str], z: NDArray[np.float32]) -> None:

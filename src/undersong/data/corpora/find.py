@@ -46,7 +46,7 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
         found = wordnet_source(examples=name == "wordnet:examples")
     elif name.startswith("hf:"):
         found = hub_source(name.removeprefix("hf:"), columns)
-    elif Path(name).is_dir():
+    elif name and Path(name).is_dir():  # the empty path is the folder that one is in
         found = _folder(Path(name), columns, wanted)
     elif Path(name).is_file():
         found = _files([(Path(name), BY_HASH)], columns, wanted, {})

@@ -124,7 +124,10 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
     """The rows of a csv or tsv file (by its name)."""
     tabs = kind_of(path) == ".tsv"
     parse = pacsv.ParseOptions(
-        delimiter="\t" if tabs else ",", quote_char=False if tabs else '"', newlines_in_values=not tabs
+        delimiter="\t" if tabs else ",",
+        quote_char=False if tabs else '"',
+        newlines_in_values=not tabs,
+        ignore_empty_lines=False,  # a blank line is a row of empty cells, so that rows are counted as they stand
     )
     names = _header(path, parse, columns.header)
     if not names:
@@ -168,14 +171,18 @@ class _Ended(io.RawIOBase):
     """A csv file's bytes, and a last row that nobody wrote: an open quotation mark would swallow it."""
 
     def __init__(self, file: BinaryIO, columns: int) -> None:
-        self._file, self._end = file, b"\n" + b",".join([_END] * columns) + b"\n"
+        self._file, self._end, self._last = file, b",".join([_END] * columns) + b"\n", b"\n"
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         found = self._file.read(len(buffer))
-        if not found:
+        if found:
+            self._last = found[-1:]
+        elif self._last != b"\n":
+            found = self._last = b"\n"
+        else:
             found, self._end = self._end[: len(buffer)], self._end[len(buffer) :]
         buffer[: len(found)] = found
         return len(found)
@@ -189,7 +196,9 @@ def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
     line = start.lstrip(b"\xef\xbb\xbf")
     if not line.strip():
         return []
-    row, _, _ = line.partition(b"\n")
+    row, _, _ = (line if header else line.lstrip(b"\r\n")).partition(b"\n")
+    if not row.strip():
+        raise UserError(f"{path}, row 1, is blank: the first row names the columns.")
     try:
         names = pacsv.read_csv(pa.BufferReader(row + b"\n"), reading, parse).column_names
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
