@@ -181,6 +181,9 @@ def test_differentiating_marginals_is_refused():
     (marginals,) = mine.replace([leaf]).marginals
     with pytest.raises(RuntimeError, match=r"differentiable once.*inside\(LOG\)"):
         marginals.square().sum().backward()
+    (marginals,) = mine.replace([leaf]).marginals
+    with pytest.raises(RuntimeError, match=r"differentiable once.*inside\(LOG\)"):
+        torch.autograd.grad(marginals.square().sum(), leaf)
 
 
 def test_a_sentence_too_long_is_refused_before_anything_is_allocated():

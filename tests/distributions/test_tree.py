@@ -249,6 +249,9 @@ def test_gradients_of_gradients_are_refused():
     torch.testing.assert_close(marginals, mine.marginals)
     with pytest.raises(RuntimeError, match=r"differentiable once.*inside\(LOG\)"):
         marginals[0].sum().backward()
+    for leaf in potentials:
+        with pytest.raises(RuntimeError, match=r"differentiable once.*inside\(LOG\)"):
+            torch.autograd.grad(mine.replace(potentials).marginals[1].square().sum(), leaf)
 
 
 def test_a_sentence_too_long_is_refused_before_anything_is_allocated():

@@ -191,6 +191,10 @@ def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain
     (d,) = torch.autograd.grad(layer(inputs, None, constant)[0].sum(), inputs, create_graph=True)
     with pytest.raises(RuntimeError, match=r"fused kernels are differentiable once.*PLAIN"):
         d.square().sum().backward()
+    for leaf in (inputs, constant, *layer.parameters()):
+        (d,) = torch.autograd.grad(layer(inputs, None, constant)[0].sum(), inputs, create_graph=True)
+        with pytest.raises(RuntimeError, match=r"fused kernels are differentiable once.*PLAIN"):
+            torch.autograd.grad(d.square().sum(), leaf)
     with using(layer, PLAIN):
         (d,) = torch.autograd.grad(layer(inputs, None, constant)[0].sum(), inputs, create_graph=True)
     d.square().sum().backward()

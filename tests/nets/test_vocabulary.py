@@ -187,6 +187,11 @@ def test_second_derivatives_are_refused_by_the_fused_path_and_given_by_the_plain
     (d,) = torch.autograd.grad(layer.log_prob(hidden, targets).sum(), hidden, create_graph=True)
     with pytest.raises(RuntimeError, match=r"fused kernels are differentiable once.*PLAIN"):
         d.square().sum().backward()
+    for leaf in (hidden, layer.weight, layer.bias):  # asked of one alone, it would have been left out in silence
+        for of in (hidden, layer.weight, layer.bias):
+            (d,) = torch.autograd.grad(layer.log_prob(hidden, targets).sum(), of, create_graph=True)
+            with pytest.raises(RuntimeError, match=r"fused kernels are differentiable once.*PLAIN"):
+                torch.autograd.grad(d.square().sum(), leaf)
     with using(layer, PLAIN):
         (d,) = torch.autograd.grad(layer.log_prob(hidden, targets).sum(), hidden, create_graph=True)
     d.square().sum().backward()

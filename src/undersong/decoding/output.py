@@ -73,7 +73,7 @@ def unknown_words(found: Iterable[str]) -> str:
 
 
 def check_ending(out: Path) -> None:
-    """Refuse a file for latent vectors that cannot be, before any work is done: not ``.npy`` or ``.parquet``, nowhere."""
+    """Refuse, before any work is done, a file for latent vectors of another kind or in a folder that is not there."""
     if out.suffix not in (".npy", ".parquet"):
         raise UserError(f"{out} ends neither in .npy nor in .parquet: choose one of the two.")
     if not out.parent.is_dir():

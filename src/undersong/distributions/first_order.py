@@ -7,7 +7,7 @@ always be looked at.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,17 +17,26 @@ MARGINALS_ONCE = (
     "`inside(LOG)`, which is differentiable any number of times, instead of `log_partition`."
 )
 
-Backward = Callable[..., tuple[Tensor | None, ...]]
+Made = TypeVar("Made", bound=type[torch.autograd.Function])
 
 
-def first_order(advice: str) -> Callable[[Backward], Backward]:
-    """Mark the backward pass of an autograd function: what it returns raises RuntimeError when differentiated.
+def first_order(advice: str) -> Callable[[Made], Made]:
+    """Mark an autograd function: the gradients that its backward pass returns raise RuntimeError when differentiated.
+
+    They depend, as far as autograd can see, on all that the function was given: so no way of asking goes around it.
 
     Args:
         advice: the error's text: what is differentiable once only, and what to do instead.
     """
 
-    def mark(backward: Backward) -> Backward:
+    def mark(function: Made) -> Made:
+        forward, backward = function.forward, function.backward
+
+        @wraps(forward)
+        def remembering(ctx: Any, *given: Any) -> Any:
+            ctx.given = [t for t in given if isinstance(t, Tensor) and t.requires_grad]
+            return forward(ctx, *given)
+
         @wraps(backward)
         def checked(ctx: Any, *upstream: Any) -> tuple[Tensor | None, ...]:
             graph = torch.is_grad_enabled()  # only so while a graph of the gradient is being made
@@ -35,16 +44,17 @@ def first_order(advice: str) -> Callable[[Backward], Backward]:
                 found = backward(ctx, *upstream)
             if not graph:
                 return found
-            return tuple(g if g is None else _Refuse.apply(g.detach().requires_grad_(), advice) for g in found)
+            return tuple(g if g is None else _Refuse.apply(g.detach(), advice, *ctx.given, *upstream) for g in found)
 
-        return checked
+        function.forward, function.backward = staticmethod(remembering), staticmethod(checked)  # type: ignore[assignment]
+        return function
 
     return mark
 
 
 class _Refuse(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gradient: Tensor, advice: str) -> Tensor:
+    def forward(ctx: Any, gradient: Tensor, advice: str, *sources: Tensor | None) -> Tensor:
         ctx.advice = advice
         return gradient.view_as(gradient)
 

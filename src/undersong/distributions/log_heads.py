@@ -39,6 +39,7 @@ def kernel_bytes(sentences: int, words: int, planes: int) -> float:
     return 8.0 * sentences * words**2 * (4 * planes + 4)
 
 
+@first_order(MARGINALS_ONCE)
 class LogHeads(torch.autograd.Function):
     """log Z float64 [B] and whether it is sound [B]; gradients are zero where it is not. First order only.
 
@@ -91,7 +92,6 @@ class LogHeads(torch.autograd.Function):
         return log_z + scale, ctx.sound
 
     @staticmethod
-    @first_order(MARGINALS_ONCE)
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         heads: Heads = ctx.heads
         chart = heads.chart

@@ -200,6 +200,7 @@ class Charts:
         return out
 
 
+@first_order(MARGINALS_ONCE)
 class ScaledInside(torch.autograd.Function):
     """log Z float64 [B] and whether it is sound [B]; gradients are posteriors, zero where it is not. First order only.
 
@@ -218,7 +219,6 @@ class ScaledInside(torch.autograd.Function):
         return log_z, charts.sound
 
     @staticmethod
-    @first_order(MARGINALS_ONCE)
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         charts: Charts = ctx.charts
         grad = torch.where(charts.sound, grad, 0.0).to(ctx.dtype)

@@ -59,6 +59,7 @@ def _run(upstream: Tensor | None, of_hidden: bool, *given: Any) -> Found:
     return SoftmaxPass(*given).run(upstream, of_hidden)
 
 
+@first_order(ONCE)
 class _LogProb(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -75,7 +76,6 @@ class _LogProb(torch.autograd.Function):
         return log_p
 
     @staticmethod
-    @first_order(ONCE)
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets, in_hidden = ctx.saved_tensors
         d_hidden = None if in_hidden is None else in_hidden * upstream[:, None]

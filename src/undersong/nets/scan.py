@@ -101,6 +101,7 @@ def _read(
     return hidden, now
 
 
+@first_order(ONCE)
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, cell: Cell, dtype: torch.dtype, *given: Tensor | None) -> tuple[Tensor, ...]:
@@ -120,7 +121,6 @@ class _Scan(torch.autograd.Function):
         return hidden[1:], *last[1:]
 
     @staticmethod
-    @first_order(ONCE)
     def backward(ctx: Any, d_outputs: Tensor, *d_rest: Tensor) -> tuple[Tensor | None, ...]:
         inputs, where, weight_input, weight_hidden, hidden, *trace = ctx.saved_tensors
         cell, dtype, kept = ctx.cell, ctx.dtype, hidden.dtype

@@ -76,6 +76,7 @@ class Vendor:
         return torch.cat([blocks[k] for k in self.order])
 
 
+@first_order(ONCE)
 class _Read(torch.autograd.Function):
     """The vendor's own derivative, made under the same precision as its values: cuDNN reads the switch both times."""
 
@@ -93,7 +94,6 @@ class _Read(torch.autograd.Function):
         return tuple(each.detach() for each in found)
 
     @staticmethod
-    @first_order(ONCE)
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         wanted = [leaf for leaf in ctx.leaves if leaf.requires_grad]
         with torch.enable_grad(), _products(ctx.exact):
