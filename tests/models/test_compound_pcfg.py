@@ -18,6 +18,7 @@ from undersong.inference import Amortized
 from undersong.learning import Gradient, System
 from undersong.models import CompoundPCFG, ExactModel, compound_pcfg
 from undersong.nets import RecurrentEncoder
+from undersong.nets.precision import BF16, using
 from undersong.objectives import ELBO, IWAE, AutoGen, FreeBitsDimension, TargetRate
 
 V = 8
@@ -155,3 +156,14 @@ def test_samples_come_with_their_vectors():
 def test_a_sentence_of_one_word_is_refused_with_advice():
     with pytest.raises(UserError, match="min-words 2"):
         make().log_likelihood(Batch.of([[5]]), torch.zeros(1, 1, 3).double())
+
+
+def test_it_writes_and_scores_in_bf16():
+    model = make().float()
+    z, x = model.sample(3, max_words=12, generator=torch.Generator().manual_seed(0))
+    exact = model.log_likelihood(x, z[None])
+    with using(model, BF16):
+        rounded = model.log_likelihood(x, z[None])
+        assert len(model.sample(3, max_words=12, generator=torch.Generator().manual_seed(0))[1]) == 3
+    assert not torch.equal(rounded, exact)
+    torch.testing.assert_close(rounded, exact, atol=0.1, rtol=0.02)

@@ -10,6 +10,7 @@ from tests.models.learning import climb, never_fell, system
 from tests.models.sequences import SENTENCES
 from tests.models.vectors import planted_vectors
 
+from undersong.data.batch import Batch
 from undersong.distributions.factorial_chain import FactoredChains
 from undersong.distributions.semirings import LOG
 from undersong.draw import draw
@@ -153,3 +154,17 @@ def test_tags_are_states_of_the_first_chain():
     )
     with pytest.raises(UserError, match="tag number 2"):
         model.posterior(replace(x, tags=tags + 3 * (tags < 0)), given=True)
+
+
+def test_ends_after_one_word_only_are_no_nonsense():
+    """Where no sentence was ever seen to go on, one that does is impossible, and one word is one word."""
+    model = FactorialHMM(VOCAB, chains=2, states=2, smoothing=0.0)
+    model.ending.maximise(torch.tensor([0.0, 5.0]))
+    found = model.log_marginal(Batch.of([[5], [6, 5]]))
+    assert torch.isfinite(found[0])
+    assert found[1] == -torch.inf
+    found[0].backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    kinder = FactorialHMM(VOCAB, chains=2, states=2)
+    kinder.ending.maximise(torch.tensor([0.0, 5.0]))
+    assert torch.isfinite(kinder.log_marginal(Batch.of([[6, 5]]))).all()

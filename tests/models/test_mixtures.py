@@ -9,9 +9,11 @@ from tests.learning.counting import Projected
 from torch import nn
 
 from undersong.data.batch import Batch
-from undersong.draw import draw
+from undersong.draw import FINAL, draw
 from undersong.errors import UserError
 from undersong.estimators import Marginal
+from undersong.inference import Exact
+from undersong.learning import System
 from undersong.models import (
     ExactModel,
     GaussianMixture,
@@ -22,7 +24,16 @@ from undersong.models import (
 )
 from undersong.nets import FirstWords, Label, RecurrentDecoder, RecurrentEncoder, Table
 from undersong.nets.experts import Experts
-from undersong.objectives import ELBO, IWAE
+from undersong.objectives import (
+    ELBO,
+    IWAE,
+    Autoencoder,
+    AutoGen,
+    Beta,
+    FreeBitsSentence,
+    Linear,
+    TargetRate,
+)
 
 V, K = 12, 3
 X = Batch.of([[5, 6, 7, 5, 9], [8], [9, 4]])
@@ -65,6 +76,53 @@ def test_every_bound_is_the_log_likelihood(model: nn.Module) -> None:
     every = q.enumerate_support()
     torch.testing.assert_close(ELBO()(draw(model, X, q, every, weight=q.log_prob(every).exp())), exact)
     torch.testing.assert_close(ELBO()(Marginal().judge(model, X, q, ELBO(), 0, 0)), exact)
+
+
+OBJECTIVES = [ELBO(), IWAE(3), AutoGen(2.0), Beta(0.1), Autoencoder(), TargetRate(5.0), FreeBitsSentence(0.5)]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda made: type(made).__name__)
+def test_learning_and_judging_are_by_one_objective(model: nn.Module, objective) -> None:
+    whole = System(model, Exact(V, K), Marginal(), objective)
+    _, loss = whole.loss(X, FINAL)
+    torch.testing.assert_close(-loss, objective(whole.judge(X, 0)).mean())
+
+
+def test_a_beta_of_nothing_asks_for_the_distortion_alone() -> None:
+    """Its gradient is not that of log p(x): each sentence's cluster may say what it likes of the prior."""
+    torch.manual_seed(1)
+    model = MODELS["unigrams"]().double()
+    _, loss = System(model, Exact(V, K), Marginal(), Beta(0.0)).loss(X, 0)
+    q, joint = model.posterior(X), model.log_joint(X)
+    distortion = (joint.softmax(-1) * model.log_likelihoods(X)).sum(-1)  # E_p(z|x) log p(x|z), nats
+    torch.testing.assert_close(-loss, distortion.mean())
+    assert float((q.log_partition - distortion).abs().max()) > 1e-3
+    for found, wanted in zip(
+        torch.autograd.grad(-loss, list(model.parameters())),
+        torch.autograd.grad(distortion.mean(), list(model.parameters())),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_schedules_move(model: nn.Module) -> None:
+    whole = System(model, Exact(V, K), Marginal(), AutoGen(Linear(0.0, 4.0, steps=10)))
+    begun, half, ended = (float(whole.loss(X, step)[1]) for step in (0, 5, 10))
+    fixed = [float(System(model, Exact(V, K), Marginal(), AutoGen(m)).loss(X, 0)[1]) for m in (0.0, 2.0, 4.0)]
+    assert [begun, half, ended] == pytest.approx(fixed)
+    assert begun < half < ended
+
+
+def test_experts_and_their_gate_read_one_context() -> None:
+    """Once: with dropout they would otherwise be told of two."""
+    context = partial(FirstWords, words=2, encoder=partial(RecurrentEncoder, embedding=4, hidden=6, dropout=0.5))
+    model = MixtureOfExperts(V, K, code=4, context=context, decoder=DECODER).train()
+    read: list[torch.Tensor] = []
+    model.context.register_forward_hook(lambda module, given, made: read.append(made))
+    found = model.posterior(X).log_partition
+    (features,) = read
+    joint = model.gate(features).log_softmax(-1) + model.experts(model.context.rest(X), features)
+    torch.testing.assert_close(found, joint.logsumexp(-1))
 
 
 def test_labels_that_are_given_leave_one_cluster(model: nn.Module) -> None:

@@ -74,6 +74,19 @@ def test_variances_keep_their_floor_and_empty_states_their_numbers(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_gradients_do_not_go_below_the_floor(kind):
+    torch.manual_seed(0)
+    gaussians, points = kind(1, 2, floor=0.01), torch.ones(4, 2)
+    adam = torch.optim.Adam(gaussians.parameters(), 0.1)
+    for _ in range(300):
+        adam.zero_grad()
+        (-gaussians(points).mean()).backward()
+        adam.step()
+    top = -math.log(2 * math.pi * 0.01)
+    assert top - 1e-2 < float(gaussians(points)[0, 0].detach()) < top + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_noise_has_the_covariance(kind):
     v, weight = _points()
     gaussians = kind(2, 3)

@@ -5,7 +5,7 @@ objective. Knows nothing of nets, corpora or optimisers.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from typing import Protocol
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -17,7 +17,24 @@ from undersong.draw import Draw, draw
 from undersong.models.base import Model
 from undersong.objectives.base import Objective
 
-Score = Callable[..., Draw]
+
+class Score(Protocol):
+    """The model of some sentences at some step, which is asked of z.
+
+    Attributes:
+        step: global training step.
+    """
+
+    @property
+    def step(self) -> int: ...
+
+    def __call__(self, z: Tensor, weight: Tensor | None = None) -> Draw:
+        """Any z [S, B, ...], scored; ``weight`` is q(z|x) [S, B] where z enumerates the support."""
+        ...
+
+    def prior(self) -> Distribution:
+        """p(z), batch shape [B]."""
+        ...
 
 
 class Estimator(Configurable, nn.Module, ABC):
@@ -29,7 +46,7 @@ class Estimator(Configurable, nn.Module, ABC):
 
         Args:
             q: q(z|x), batch shape [B].
-            score: ``score(z, weight=None)`` runs the model on any z [S, B, ...] and gives its ``Draw``.
+            score: runs the model on any z.
             objective: to maximise; it says how many samples it wants.
 
         Returns:

@@ -4,6 +4,7 @@ Knows nothing of optimisers, files or progress.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -39,11 +40,7 @@ class System(nn.Module):
     def loss(self, x: Batch, step: int) -> tuple[Draw, Tensor]:
         """One stochastic estimate of minus the mean objective: the draw, and a scalar in nats a sentence."""
         q = self.posterior(x, step)
-
-        def score(z: Tensor, weight: Tensor | None = None) -> Draw:
-            return self.draw(x, q, z, step, weight)
-
-        return self.estimator(q, score, self.objective)
+        return self.estimator(q, _Score(self, x, q, step), self.objective)
 
     def judge(self, x: Batch, seed: int) -> Draw:
         """How held-out sentences are judged: at the schedules' ends, with noise that is keyed by (seed, sentence).
@@ -83,3 +80,19 @@ class System(nn.Module):
         for owner in owners[name]:
             if isinstance(owner, nn.Module):
                 yield from owner.parameters()
+
+
+@dataclass(frozen=True)
+class _Score:
+    """What an estimator asks of the model of some sentences."""
+
+    system: System
+    x: Batch
+    q: Distribution
+    step: int
+
+    def __call__(self, z: Tensor, weight: Tensor | None = None) -> Draw:
+        return self.system.draw(self.x, self.q, z, self.step, weight)
+
+    def prior(self) -> Distribution:
+        return self.system.model.prior(self.x)

@@ -60,7 +60,7 @@ class FactorialHMM(Configurable, nn.Module, SummedOut):
         self.latent = states**chains
         self.initial = Table(chains, states, smoothing=smoothing)
         self.transition = Table(chains, states, states, smoothing=smoothing)
-        self.ending = Table(2) if ends else None  # log (1 - rho), log rho
+        self.ending = Table(2, smoothing=smoothing) if ends else None  # log (1 - rho), log rho
         self.emission = emission(vocab, chains, states)
         vectors = self.emission.density
         what = f"{VECTORS} {vectors}" if vectors else WORDS
@@ -72,7 +72,8 @@ class FactorialHMM(Configurable, nn.Module, SummedOut):
             found = self.initial().new_zeros(len(x))
         else:
             on, stop = self.ending()
-            found = (x.lengths - 1).clamp(min=0) * on + stop
+            steps = (x.lengths - 1).clamp(min=0)
+            found = torch.where(steps > 0, steps * on, 0.0) + stop  # not 0 times -inf, where no sentence goes on
         return found.masked_fill(x.lengths == 0, -torch.inf)
 
     def apart(self, x: Batch, evidence: list[Tensor]) -> list[Chain]:

@@ -29,6 +29,10 @@ class Mixture(SummedOut):
     def log_likelihoods(self, x: Batch) -> Tensor:
         """log p(x|z = k) for every k: [B, K], nats."""
 
+    def log_joint(self, x: Batch) -> Tensor:
+        """log p(x, z = k) for every k: [B, K], nats."""
+        return self.log_weights(x) + self.log_likelihoods(x)
+
     def prior(self, x: Batch | None = None) -> Assignment:
         """p(z): batch shape [B], or [1] where there is no sentence."""
         return Assignment(self.log_weights(x).expand(1 if x is None else len(x), self.latent))
@@ -39,7 +43,7 @@ class Mixture(SummedOut):
 
     def posterior(self, x: Batch, *, given: bool = False) -> Assignment:
         """p(z|x); given x's labels, a labelled sentence is in the cluster of that number."""
-        scores = self.log_weights(x) + self.log_likelihoods(x)  # [B, K]
+        scores = self.log_joint(x)
         return Assignment(agreeing(scores, x) if given else scores)
 
 

@@ -64,15 +64,23 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         """
         if x is None:
             raise ValueError("A mixture of experts has no prior without a context: give the sentences.")
-        return self.gate(self.context(x)).log_softmax(-1)
+        return self._gated(self.context(x))
 
     def log_likelihoods(self, x: Batch) -> Tensor:
         """log p(x|z = k, c) of what the context leaves, for every k: [B, K], nats."""
         return self.experts(self.context.rest(x), self.context(x))
 
+    def log_joint(self, x: Batch) -> Tensor:
+        """log p(x, z = k|c) for every k: [B, K], nats; gate and experts read one context, dropout and all."""
+        features = self.context(x)
+        return self._gated(features) + self.experts(self.context.rest(x), features)
+
     def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
         """Of sentences of so many words, how many words and ends are scored."""
         return self.context.scored_tokens(lengths)
+
+    def _gated(self, features: Tensor) -> Tensor:
+        return self.gate(features).log_softmax(-1)
 
     @torch.no_grad()
     def respond(

@@ -27,7 +27,8 @@ class Components(Configurable, nn.Module, ABC):
     Args:
         count: K.
         dim: D.
-        floor: least variance in any direction.
+        floor: least variance in any direction; where a full covariance is learned by gradients, of any number given
+            those before it, which bounds the density as well.
 
     Raises:
         UserError: the floor is not above 0.
@@ -141,15 +142,14 @@ class FullComponents(Components):
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, S_k): [B, K]."""
         away = v.double()[None] - self.means.double()[:, None]  # [K, B, D]
-        white = torch.linalg.solve_triangular(
-            triangle(self.below, self.log_diagonal), away.mT, upper=False
-        )  # [K, D, B]
-        log_scale = self.log_diagonal.double().sum(-1)
+        factor = triangle(self.below, self.log_diagonal, self.floor)
+        white = torch.linalg.solve_triangular(factor, away.mT, upper=False)  # [K, D, B]
+        log_scale = log_determinant(self.log_diagonal, self.floor)
         return -0.5 * (white.square().sum(1).T + v.shape[1] * LOG_TWO_PI) - log_scale
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, S_z): [N, D]."""
-        factor = triangle(self.below, self.log_diagonal)[z].to(self.means.dtype)
+        factor = triangle(self.below, self.log_diagonal, self.floor)[z].to(self.means.dtype)
         drawn = torch.randn(len(z), factor.shape[1], 1, generator=generator, device=factor.device, dtype=factor.dtype)
         return (factor @ drawn).squeeze(-1)
 
@@ -172,9 +172,17 @@ def floored(log_variance: Tensor, floor: float) -> Tensor:
     return log_variance.double().clamp(min=math.log(floor))
 
 
-def triangle(below: Tensor, log_diagonal: Tensor) -> Tensor:
-    """L [..., D, D], float64, from what is below its diagonal [..., D, D] and the diagonal's logarithms [..., D]."""
-    return below.double().tril(-1) + torch.diag_embed(log_diagonal.double().exp())
+def triangle(below: Tensor, log_diagonal: Tensor, floor: float) -> Tensor:
+    """L [..., D, D], float64, from what is below its diagonal [..., D, D] and the diagonal's logarithms [..., D].
+
+    The diagonal is not below the root of the floor: no eigenvalue of L L^T above the floor ever brings it there.
+    """
+    return below.double().tril(-1) + torch.diag_embed((0.5 * floored(2 * log_diagonal, floor)).exp())
+
+
+def log_determinant(log_diagonal: Tensor, floor: float) -> Tensor:
+    """log |L| [...] of that L, float64."""
+    return 0.5 * floored(2 * log_diagonal, floor).sum(-1)
 
 
 def floored_factor(covariance: Tensor, floor: float) -> Tensor:

@@ -18,7 +18,7 @@ from undersong.data.batch import Batch
 from undersong.data.vectors import read_vectors
 from undersong.distributions.factorial_chain import digit
 from undersong.errors import UserError
-from undersong.nets.components import LOG_TWO_PI, floored_factor, triangle
+from undersong.nets.components import LOG_TWO_PI, floored_factor, log_determinant, triangle
 from undersong.nets.factorial_emissions import FactorialEmission, indicators
 
 
@@ -30,7 +30,7 @@ class GaussianSum(FactorialEmission):
         chains: M.
         states: K.
         vectors: a file written by ``undersong vectors``; the model keeps a copy of what is in it.
-        floor: least variance in any direction.
+        floor: least variance in any direction; as in ``Components``.
 
     Raises:
         UserError: there is no such file, or it is of another vocabulary.
@@ -62,14 +62,14 @@ class GaussianSum(FactorialEmission):
     @property
     def factor(self) -> Tensor:
         """L, with S = L L^T: float64 [D, D]."""
-        return triangle(self.below, self.log_diagonal)
+        return triangle(self.below, self.log_diagonal, self.floor)
 
     def _white(self, v: Tensor) -> Tensor:
         """L^-1 v, in double."""
         return torch.linalg.solve_triangular(self.factor, v.double().flatten(0, -2).T, upper=False).T.view(v.shape)
 
     def _constant(self) -> Tensor:
-        return 0.5 * self.means.shape[-1] * LOG_TWO_PI + self.log_diagonal.double().sum()
+        return 0.5 * self.means.shape[-1] * LOG_TWO_PI + log_determinant(self.log_diagonal, self.floor)
 
     def joint(self, x: Batch) -> Tensor:
         """[B, T, K^M]"""

@@ -73,11 +73,8 @@ class QuickDecoder:
         forced = None
         if allowed.forced is not None:
             forced = self._exact(hidden, allowed.forced.clamp(min=0)[:, None]) - lse
-        rough, words = best_among(values.to(hidden.dtype), near, min(k, near.shape[1]), allowed, forced)
-        free = rough > -torch.inf
-        exact = torch.where(free, self._exact(hidden, words) - lse, rough)
-        exact, order = exact.sort(1, descending=True)
-        return exact, words.gather(1, order)
+        exact = torch.where(values > -torch.inf, self._exact(hidden, near) - lse, -torch.inf)
+        return best_among(exact, near, min(k, near.shape[1]), allowed, forced)
 
     def _exact(self, hidden: Tensor, words: Tensor) -> Tensor:
         """The logits of some words [n, C], from fp32."""

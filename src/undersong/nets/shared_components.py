@@ -9,7 +9,7 @@ vectors stand for.
 import torch
 from torch import Tensor, nn
 
-from undersong.nets.components import LOG_TWO_PI, Components, floored, floored_factor, triangle
+from undersong.nets.components import LOG_TWO_PI, Components, floored, floored_factor, log_determinant, triangle
 
 
 class SharedDiagonalComponents(Components):
@@ -61,12 +61,12 @@ class TiedComponents(Components):
     def forward(self, v: Tensor) -> Tensor:
         """log N(v; mu_k, S): [B, K]."""
         both = torch.cat([v.double(), self.means.double()])
-        white = torch.linalg.solve_triangular(triangle(self.below, self.log_diagonal), both.T, upper=False).T
-        return _white_density(white[: len(v)], white[len(v) :]) - self.log_diagonal.double().sum()
+        white = torch.linalg.solve_triangular(self._factor(), both.T, upper=False).T
+        return _white_density(white[: len(v)], white[len(v) :]) - log_determinant(self.log_diagonal, self.floor)
 
     def noise(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draws from N(0, S): [N, D]."""
-        factor = triangle(self.below, self.log_diagonal).to(self.means.dtype)
+        factor = self._factor().to(self.means.dtype)
         return torch.randn(len(z), len(factor), generator=generator, device=factor.device) @ factor.T
 
     def spread(self, v: Tensor, weight: Tensor) -> Tensor:
@@ -79,6 +79,9 @@ class TiedComponents(Components):
             factor = floored_factor((second - (means.T * total) @ means) / total.sum(), self.floor)
             self.below.copy_(factor.tril(-1))
             self.log_diagonal.copy_(factor.diagonal().log())
+
+    def _factor(self) -> Tensor:
+        return triangle(self.below, self.log_diagonal, self.floor)
 
 
 def _white_density(v: Tensor, means: Tensor) -> Tensor:

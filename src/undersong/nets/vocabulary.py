@@ -53,12 +53,12 @@ class Vocabulary(nn.Module):
         return self.log_softmax(hidden).gather(1, targets[:, None]).squeeze(1)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Unnormalised log-probabilities: [N, H] -> [N, V]."""
+        """Unnormalised log-probabilities: [..., H] -> [..., V]."""
         if self.precision.name == "fp32":
             return nn.functional.linear(hidden, self.weight, self.bias)
         dtype = self.precision.dtype
-        return torch.mm(hidden.to(dtype), self.weight.to(dtype).t()).to(hidden.dtype) + self.bias
+        return nn.functional.linear(hidden.to(dtype), self.weight.to(dtype)).to(hidden.dtype) + self.bias
 
     def log_softmax(self, hidden: Tensor) -> Tensor:
-        """Log-probabilities of all words, for search: [N, H] -> [N, V], nats."""
+        """Log-probabilities of all words, for search: [..., H] -> [..., V], nats."""
         return self.logits(hidden).log_softmax(-1)
