@@ -22,6 +22,7 @@ from undersong.measures.attachment import attached
 from undersong.measures.brackets import bracket_scores, left_branching, proper, random_branching, right_branching
 from undersong.measures.clustering import agreement
 from undersong.models.base import reads
+from undersong.settings import need
 
 PUNCTUATION = frozenset(tag.lower() for tag in (*PENN_PUNCTUATION, "PUNCT"))
 
@@ -109,6 +110,7 @@ class Brackets(Measure):
     name = "brackets"
 
     def __init__(self, trials: int = 5):
+        need(1, trials=trials)
         self.trials = trials
 
     def __call__(self, subject: Subject) -> Figures:

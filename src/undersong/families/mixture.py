@@ -11,6 +11,7 @@ from torch.distributions import Categorical, MixtureSameFamily
 
 from undersong.families.base import Family
 from undersong.families.gaussian import DiagonalGaussian
+from undersong.settings import need
 
 
 class Mixture(Family):
@@ -28,6 +29,7 @@ class Mixture(Family):
 
     def __init__(self, dim: int, components: int = 5, component: Callable[[int], Family] = DiagonalGaussian):
         super().__init__(dim)
+        need(1, components=components)
         self.components = components
         self.component = component(dim)
 

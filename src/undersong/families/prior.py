@@ -11,19 +11,27 @@ from torch import nn
 from torch.distributions import Distribution
 
 from undersong.configurable import Configurable
+from undersong.errors import UserError
 from undersong.families.base import Family
+from undersong.families.delta import PointMass
 from undersong.families.gaussian import DiagonalGaussian
 from undersong.families.mixture import Mixture
 
 
 class Prior(Configurable, nn.Module, ABC):
-    """p(z) as a member of ``family``, whose numbers are ``self.params`` [P]."""
+    """p(z) as a member of ``family``, whose numbers are ``self.params`` [P].
+
+    Raises:
+        UserError: the family has no density.
+    """
 
     params: torch.Tensor
 
     def __init__(self, dim: int, family: Callable[[int], Family]):
         super().__init__()
         self.family = family(dim)
+        if isinstance(self.family, PointMass):
+            raise UserError("A point mass is no prior: nothing but that point could be. Use a Gaussian, or a mixture.")
 
     def forward(self) -> Distribution:
         """The prior over one latent vector: batch shape [], event shape [dim]."""

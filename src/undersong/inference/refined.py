@@ -22,6 +22,7 @@ from undersong.families import Family
 from undersong.inference.amortized import Amortized
 from undersong.inference.base import Inference
 from undersong.models.base import Model
+from undersong.settings import need, need_above
 
 
 class Proposes(Protocol):
@@ -66,6 +67,9 @@ class Refined(Inference):
         seed: int = 0,
     ):
         super().__init__()
+        need(0, steps=steps)
+        need(1, samples=samples)
+        need_above(0, lr=lr)
         self.start = start(vocab, latent)
         self.steps, self.lr, self.samples, self.seed = steps, lr, samples, seed
 

@@ -45,7 +45,7 @@ class EM(Learner):
 
     def __init__(self, system: System, restarts: int = 1, tolerance: float = 1e-5):
         super().__init__(system)
-        if restarts < 1 or tolerance < 0:
+        if restarts < 1 or not tolerance >= 0:
             raise UserError("EM takes 1 restart or more, and a tolerance of 0 or more.")
         self.model = counted_model(system, type(self).__name__)
         self.restarts, self.tolerance = restarts, tolerance

@@ -55,7 +55,7 @@ class FactorialHMM(Configurable, nn.Module, SummedOut):
         largest: int = 1024,
     ):
         super().__init__()
-        need(1, chains=chains, states=states)
+        need(1, chains=chains, states=states, largest=largest)
         self.vocab, self.chains, self.states, self.ends, self.largest = vocab, chains, states, ends, largest
         self.latent = states**chains
         self.initial = Table(chains, states, smoothing=smoothing)

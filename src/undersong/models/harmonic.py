@@ -77,9 +77,9 @@ def check_constant(constant: float | None) -> None:
     """Refuse a constant that would make a distance of one word nothing, or less.
 
     Raises:
-        UserError: it is -1 or lower.
+        UserError: it is -1 or lower, or no number.
     """
-    if constant is not None and constant <= -1:
+    if constant is not None and not constant > -1:
         raise UserError(
             f"The harmonic start divides by the constant plus a distance of 1 or more: {constant:g} is too low."
         )

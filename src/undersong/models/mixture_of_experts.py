@@ -49,7 +49,7 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         separate: bool = False,
     ):
         super().__init__()
-        need(1, latent=latent)
+        need(1, latent=latent, code=code)
         self.vocab, self.latent = vocab, latent
         self.context = context(vocab)
         self.event, self.reads = self.context.event, self.context.reads

@@ -28,6 +28,7 @@ class BagOfWords(Decoder):
 
     def __init__(self, vocab: int, latent: int, hidden: int = 0):
         super().__init__()
+        need(0, hidden=hidden)
         self.body = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh()) if hidden else nn.Identity()
         self.out = nn.Linear(hidden or latent, vocab)
 

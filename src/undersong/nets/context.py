@@ -97,6 +97,7 @@ class Label(Context):
 
     def __init__(self, vocab: int, classes: int, size: int = 32):
         super().__init__()
+        need(1, size=size)
         self.width = size
         self.embed = nn.Embedding(classes + 1, size)  # the first is for the unknown class
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.nets.table import Countable
+from undersong.settings import need, need_above
 
 
 class DependencyNet(Countable):
@@ -30,6 +31,8 @@ class DependencyNet(Countable):
 
     def __init__(self, vocab: int, size: int = 32, hidden: int = 64, steps: int = 50, lr: float = 0.01):
         super().__init__()
+        need(1, size=size, hidden=hidden, steps=steps)
+        need_above(0, lr=lr)
         self.steps, self.lr = steps, lr
         self.tag = nn.Parameter(torch.randn(vocab, size))
         self.valence = nn.Parameter(torch.randn(2, size))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from undersong.nets.residual import Residual
 from undersong.nets.vocabulary import Vocabulary
+from undersong.settings import need
 
 
 class RuleNet(nn.Module):
@@ -31,6 +32,7 @@ class RuleNet(nn.Module):
 
     def __init__(self, vocab: int, nonterminals: int, preterminals: int, latent: int = 0, size: int = 128):
         super().__init__()
+        need(1, nonterminals=nonterminals, preterminals=preterminals, size=size)
         self.sizes = nonterminals, nonterminals + preterminals
         self.start = nn.Parameter(torch.randn(1, size))
         self.nonterminal = nn.Parameter(torch.randn(nonterminals, size))

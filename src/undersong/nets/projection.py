@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.configurable import Configurable
+from undersong.settings import need
 
 
 class Projection(Configurable, nn.Module, ABC):
@@ -56,6 +57,7 @@ class Coupling(Projection):
 
     def __init__(self, dim: int, layers: int = 4, hidden: int = 100):
         super().__init__()
+        need(1, layers=layers, hidden=hidden)
         self.dim, self.first = dim, dim // 2
         sizes = [
             (self.first, dim - self.first) if i % 2 == 0 else (dim - self.first, self.first) for i in range(layers)

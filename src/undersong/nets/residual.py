@@ -6,6 +6,8 @@ Knows nothing of what a state stands for.
 import torch
 from torch import Tensor, nn
 
+from undersong.settings import need, need_share
+
 
 class Residual(nn.Module):
     """One residual layer, h + W_2 relu(W_1 norm(h)): [..., H] to [..., H]."""
@@ -30,6 +32,9 @@ class Embedded(nn.Module):
 
     def __init__(self, count: int, size: int, layers: int = 1, dropout: float = 0.0):
         super().__init__()
+        need(1, size=size)
+        need(0, layers=layers)
+        need_share(dropout=dropout)
         self.vectors = nn.Parameter(torch.randn(count, size))
         self.read = nn.Sequential(*[Residual(size, dropout) for _ in range(layers)], nn.LayerNorm(size))
 

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from undersong.configurable import Configurable
 from undersong.data.batch import BOS, EOS, PAD, Batch
+from undersong.settings import need, need_share
 
 ROWS = 2048  # contexts whose V scores are in memory together
 
@@ -52,6 +53,8 @@ class RecurrentSegments(Segments):
 
     def __init__(self, vocab: int, states: int, size: int = 100, dropout: float = 0.0):
         super().__init__()
+        need(1, size=size)
+        need_share(dropout=dropout)
         self.embed = nn.Embedding(vocab, size)
         self.gru = nn.GRU(size, size, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -140,6 +143,7 @@ class BagSegments(Segments):
 
     def __init__(self, vocab: int, states: int, size: int = 100):
         super().__init__()
+        need(1, size=size)
         self.states = nn.Parameter(torch.randn(states, size))
         self.words = nn.Linear(size, vocab)
         never = torch.zeros(vocab)

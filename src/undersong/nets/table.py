@@ -78,7 +78,7 @@ class Table(Countable):
 
     def __init__(self, *shape: int, smoothing: float = 0.0):
         super().__init__()
-        if smoothing < 0:
+        if not smoothing >= 0:
             raise UserError(f"A table's smoothing of {smoothing:g} would take counts away: give 0 or more.")
         self.smoothing = smoothing
         self.logits = nn.Parameter(torch.randn(shape))  # rows differ at the start, or no learner could tell them apart
