@@ -39,6 +39,15 @@ def test_sentences_far_apart_sit_at_the_cap() -> None:
     assert cap(500) == math.log(500)
 
 
+@pytest.mark.parametrize("within", [1e-2, 1e-4, 1e-6])
+def test_rounding_never_lifts_it_above_the_cap(within: float) -> None:
+    means = torch.tensor([[-100.3, 50.0], [100.7, 3.3], [7.1, -80.0], [0.4, 0.2], [33.3, 99.9]])
+    q = Independent(Normal(means, torch.full_like(means, within)), 1)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        assert float(mutual_information([q], q.sample((3,))).max()) <= cap(5) + 1e-12
+
+
 def test_equal_posteriors_say_nothing() -> None:
     posteriors, z = planted(500, 8, within=1.0, between=0.0)
     assert float(mutual_information(posteriors, z).abs().max()) < 1e-6

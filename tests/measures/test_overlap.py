@@ -72,3 +72,13 @@ def test_rouge_by_hand_and_like_its_library():
 def test_punctuation_case_and_unknown_words_count_in_rouge():
     assert rouge([["(", "Dog", "<unk>"]], [["(", "dog", "<unk>"]], 2) == 0.0
     assert rouge([["(", "dog", "<unk>"]], [["(", "dog", "<unk>"]], 2) == 100.0
+
+
+def test_a_word_may_have_spaces_inside() -> None:
+    """As those of treebanks do: it is one word still."""
+    written, original = [["công nghiệp", "b", "c", "d"]], [["công", "nghiệp", "x", "d"]]
+    plain = [["p", "b", "c", "d"]], [["q", "r", "x", "d"]]
+    assert rouge(written, original) == rouge(*plain) == 0
+    assert bleu(written, original, 2) == bleu(*plain, 2)
+    assert bleu_statistics(written, original, 2).tolist() == bleu_statistics(*plain, 2).tolist()
+    assert bleu_statistics([["new york"]], [["new york"]], 1).tolist() == [[1, 1, 1, 1]]

@@ -92,7 +92,7 @@ def test_brackets_by_hand() -> None:
     scores = bracket_scores(known, found)
     assert scores["sentence_f1"] == pytest.approx((0.5 + 0.0) / 2)  # recall 1 and precision 0 in the flat one
     assert scores["corpus_f1"] == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
-    assert bracket_scores([set()], [set()])["sentence_f1"] == 1.0
+    assert bracket_scores([set()], [set()]) == {"sentence_f1": 1.0, "corpus_f1": None}
     assert bracket_scores([], [])["corpus_f1"] is None
 
 

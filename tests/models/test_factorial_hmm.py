@@ -15,9 +15,10 @@ from undersong.distributions.factorial_chain import FactoredChains
 from undersong.distributions.semirings import LOG
 from undersong.draw import draw
 from undersong.errors import UserError
-from undersong.inference import StructuredMeanField
+from undersong.inference import Exact, StructuredMeanField
 from undersong.learning import EM
 from undersong.models import HMM, Counted, ExactModel, FactorialHMM, event
+from undersong.nets.factorial_emissions import ProductTable
 from undersong.nets.gaussian_sum import GaussianSum
 
 
@@ -168,3 +169,23 @@ def test_ends_after_one_word_only_are_no_nonsense():
     kinder = FactorialHMM(VOCAB, chains=2, states=2)
     kinder.ending.maximise(torch.tensor([0.0, 5.0]))
     assert torch.isfinite(kinder.log_marginal(Batch.of([[6, 5]]))).all()
+
+
+def test_a_word_that_no_state_says_is_impossible_to_either_inference():
+    """Its sentence is not learned from: else the M-step would make it possible by what stands for -inf."""
+    model = FactorialHMM(VOCAB, chains=2, states=2, smoothing=0.0, emission=partial(ProductTable, smoothing=0.0))
+    counts = torch.ones_like(model.emission.words.logits)
+    counts[6] = 0
+    model.emission.words.maximise(counts)
+    x = Batch.of([[5, 4], [5, 6], [4, 4, 5]])
+    for inference in (Exact(VOCAB, 4), StructuredMeanField(VOCAB, 4)):
+        bound, found = model.expect(x, inference(model, x, 0))
+        assert (bound > -torch.inf).tolist() == [True, False, True]
+        possible = x_of(x, [0, 2])
+        alone = model.expect(possible, inference(model, possible, 0))[1]
+        for name, count in found.items():
+            torch.testing.assert_close(count, alone[name], atol=1e-5, rtol=1e-5)
+
+
+def x_of(x: Batch, rows: list[int]) -> Batch:
+    return Batch(x.tokens[rows], x.lengths[rows], x.index[rows])

@@ -113,6 +113,14 @@ def test_input_dropout_is_drawn_anew_at_every_place_of_a_word():
         assert all(not torch.equal(places[i] == 0, places[j] == 0) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
+@pytest.mark.parametrize("layer", [LSTM, GRU])
+def test_no_sentences_at_all(layer):
+    x = Batch.of([])
+    assert RecurrentDecoder(V, D, 4, 6, layer=layer).log_prob(x, torch.zeros(2, 0, D)).shape == (2, 0)
+    assert RecurrentEncoder(V, 4, 6, layer=layer)(x).shape == (0, 6)
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU])
 def test_an_empty_sentence_is_scored_and_encoded(layer):
     x = Batch.of([[], [5]])
     decoder = RecurrentDecoder(V, D, 4, 6, layer=layer)

@@ -132,8 +132,9 @@ class Brackets(Measure):
         figures = _named("", bracket_scores(known, found))
         figures |= _named("_left", bracket_scores(known, [left_branching(n) for n in sizes]))
         figures |= _named("_right", bracket_scores(known, [right_branching(n) for n in sizes]))
-        if sizes and guesses:
-            figures |= _named("_random", {key: float(np.mean([g[key] for g in guesses])) for key in guesses[0]})
+        for key in ("sentence_f1", "corpus_f1"):
+            each = [value for g in guesses if (value := g[key]) is not None]
+            figures |= _named("_random", {key: float(np.mean(each)) if each else None})
         return {**figures, "bracket_sentences": len(sizes)}
 
 

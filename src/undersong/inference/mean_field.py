@@ -47,7 +47,9 @@ class StructuredMeanField(Inference):
                 "use another --inference."
             )
         evidence = self._settled(model, x)
-        chains = model.apart(x, [never_empty(h, x) for h in evidence])
+        never = (x.mask[:, 1:] & ~model.emission.possible(x)).any(1)  # a word that no state says: log p(x) is -inf
+        seen = [h.masked_fill(never[:, None, None], -torch.inf) for h in evidence]
+        chains = model.apart(x, [never_empty(h, x) for h in seen])
         unary = torch.stack([chain.marginals[2] for chain in chains], 2).detach()  # [B, T, M, K]
         spent = torch.stack([(unary[:, :, m] * h).sum((1, 2)) for m, h in enumerate(evidence)]).sum(0)
         totals = torch.stack([chain.log_partition for chain in chains]).sum(0)

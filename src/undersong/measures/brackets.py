@@ -23,8 +23,10 @@ def proper(spans: Iterable[tuple[int, int]], words: int) -> Spans:
 
 
 def bracket_scores(known: Sequence[Spans], found: Sequence[Spans]) -> dict[str, float | None]:
-    """``sentence_f1`` and ``corpus_f1`` from 0 to 1, of brackets that count; None where there is none at all.
+    """``sentence_f1`` and ``corpus_f1`` from 0 to 1; None where there is no sentence, or no bracket that counts.
 
+    >>> bracket_scores([set()], [set()])
+    {'sentence_f1': 1.0, 'corpus_f1': None}
     >>> bracket_scores([{(0, 2)}], [{(0, 2), (2, 4)}])
     {'sentence_f1': 0.6666666666666666, 'corpus_f1': 0.6666666666666666}
     """
@@ -32,7 +34,7 @@ def bracket_scores(known: Sequence[Spans], found: Sequence[Spans]) -> dict[str, 
         return {"sentence_f1": None, "corpus_f1": None}
     each = [_f1(len(k & f), len(f), len(k)) for k, f in zip(known, found, strict=True)]
     right = sum(len(k & f) for k, f in zip(known, found, strict=True))
-    pooled = _f1(right, sum(map(len, found)), sum(map(len, known)))
+    pooled = _f1(right, sum(map(len, found)), sum(map(len, known))) if any(known) or any(found) else None
     return {"sentence_f1": sum(each) / len(each), "corpus_f1": pooled}
 
 

@@ -47,7 +47,9 @@ def mutual_information(
         last = first + q.batch_shape[0]
         own.append(own_log_prob(q, z[:, first:last]))
         first = last
-    return (torch.cat(own, 1) - (mixed.view(samples, count) - math.log(count))).mean(0)
+    each = torch.cat(own, 1)
+    mixed = torch.maximum(mixed.view(samples, count), each)  # a sum is no less than a part, however both were rounded
+    return (each - (mixed - math.log(count))).mean(0)
 
 
 def cap(count: int) -> float:

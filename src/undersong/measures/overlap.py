@@ -3,9 +3,9 @@
     BLEU-N = 100 min(1, exp(1 - r/c)) (prod_{n<=N} correct_n / total_n)^(1/N)   (Papineni et al. 2002)
     ROUGE-n = 100 mean over sentences of the F1 of n-gram precision and recall   (Lin 2004)
 
-Words are compared as they stand: ``sacrebleu`` is told not to tokenise, and ``rouge-score``'s own tokenizer, which
-drops punctuation and case, is replaced by one that splits at spaces. An unknown word matches an unknown word, as in the
-papers. Knows nothing of models: a sentence is a sequence of words.
+Words are compared as they stand, also those with spaces inside: the libraries are given numbers of words, at which
+``sacrebleu`` is told not to tokenise, and ``rouge-score``'s own tokenizer is replaced by one that splits at spaces. An
+unknown word matches an unknown word, as in the papers. Knows nothing of models: a sentence is a sequence of words.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,8 @@ def bleu_statistics(hypotheses: Sequence[Words], references: Sequence[Words], or
     metric = BLEU(tokenize="none", smooth_method=SMOOTHING, max_ngram_order=order, effective_order=True)
     rows = np.zeros((len(hypotheses), 2 + 2 * order), dtype=np.int64)
     for row, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True)):
-        score = metric.sentence_score(" ".join(hypothesis), [" ".join(reference)])
+        written, original = _numbered([hypothesis, reference])
+        score = metric.sentence_score(written, [original])
         rows[row] = [score.sys_len, score.ref_len, *score.counts, *score.totals]
     return rows
 
@@ -68,8 +69,14 @@ def bleu(hypotheses: Sequence[Words], references: Sequence[Words], order: int = 
     57.74
     """
     metric = BLEU(tokenize="none", smooth_method=SMOOTHING, max_ngram_order=order)
-    texts = [" ".join(hypothesis) for hypothesis in hypotheses], [[" ".join(reference) for reference in references]]
-    return float(metric.corpus_score(*texts).score)
+    texts = _numbered([*hypotheses, *references])
+    return float(metric.corpus_score(texts[: len(hypotheses)], [texts[len(hypotheses) :]]).score)
+
+
+def _numbered(sentences: Sequence[Words]) -> list[str]:
+    """Sentences with a number for each word, equal where words are, parted by spaces."""
+    numbers: dict[str, int] = {}
+    return [" ".join(str(numbers.setdefault(word, len(numbers))) for word in sentence) for sentence in sentences]
 
 
 class _AtSpaces(Tokenizer):
@@ -81,8 +88,8 @@ def rouge_each(hypotheses: Sequence[Words], references: Sequence[Words], order: 
     """ROUGE-n F1 of each sentence, 0 to 100: [N]. An original of fewer than ``order`` words scores 0."""
     name = f"rouge{order}"
     scorer = RougeScorer([name], tokenizer=_AtSpaces())
-    pairs = zip(hypotheses, references, strict=True)
-    return np.array([100 * scorer.score(" ".join(ref), " ".join(hyp))[name].fmeasure for hyp, ref in pairs])
+    pairs = (_numbered(pair) for pair in zip(hypotheses, references, strict=True))
+    return np.array([100 * scorer.score(original, written)[name].fmeasure for written, original in pairs])
 
 
 def rouge(hypotheses: Sequence[Words], references: Sequence[Words], order: int = 2) -> float:

@@ -178,7 +178,8 @@ class FactorialHMM(Configurable, nn.Module, SummedOut):
 
     def log_prior(self) -> Tensor:
         """Log density of the tables' rows under their Dirichlet priors, up to a constant: a scalar, nats."""
-        return self.initial.log_prior() + self.transition.log_prior() + self.emission.log_prior()
+        ending = 0.0 if self.ending is None else self.ending.log_prior()
+        return self.initial.log_prior() + self.transition.log_prior() + ending + self.emission.log_prior()
 
     def begin(self, x: Batch) -> Counts | None:
         """Nothing: learning starts from the parameters as they are."""

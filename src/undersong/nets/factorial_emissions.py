@@ -48,6 +48,10 @@ class FactorialEmission(Configurable, nn.Module, ABC):
             From q_m(z_mt = k) [B, T, M, K] to nats [B, T]; linear in the probabilities of each chain.
         """
 
+    def possible(self, x: Batch) -> Tensor:
+        """Whether some joint state may say each word: bool [B, T]."""
+        return torch.ones_like(x.tokens, dtype=torch.bool)
+
     @abstractmethod
     def count(self, x: Batch, joint: Tensor) -> dict[str, Tensor]:
         """Sums for the M-step, given q(joint state of each word) [B, T, K^M], nought in the padding."""
@@ -111,6 +115,10 @@ class ProductTable(FactorialEmission):
             return value.squeeze(-1)
 
         return expected
+
+    def possible(self, x: Batch) -> Tensor:
+        """[B, T]"""
+        return self.joint(x).amax(-1) > -torch.inf
 
     def count(self, x: Batch, joint: Tensor) -> dict[str, Tensor]:
         """How often each word stood in each joint state: [V, K^M]."""

@@ -84,7 +84,7 @@ class Recurrent(nn.Module, ABC):
         read = self._product(inputs, self.weight_input) + self.bias  # [U, G]
         outputs = []
         for t in range(where.shape[1]):
-            gates = read[where[:, t]].repeat(rows // len(where), 1)
+            gates = read[where[:, t]].repeat(rows // max(1, len(where)), 1)
             state = self.cell(gates if fixed is None else gates + fixed, state)
             outputs.append(state[0])
         return torch.stack(outputs, 1), state

@@ -44,7 +44,11 @@ class Countable(nn.Module, ABC):
 
     @contextmanager
     def counted(self) -> Iterator[Tensor]:
-        """While it lasts, ``forward`` gives one leaf, whose gradient is the expected counts."""
+        """While it lasts, ``forward`` gives one leaf, whose gradient is the expected counts.
+
+        The scores are kept while parameters and buffers are as they were; what is changed behind autograd's back,
+        through ``.data``, goes unseen.
+        """
         made_of = [(t._version, t.data_ptr()) for t in (*self.parameters(), *self.buffers())]
         if self._kept is None or self._kept[0] != made_of:  # between two M-steps all batches read the same numbers
             with torch.no_grad():
