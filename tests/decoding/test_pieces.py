@@ -87,7 +87,16 @@ def test_a_wide_beam_finds_the_best_of_all_that_fit(given, elements, lowercase: 
         assert hypothesis.log_prob == pytest.approx(float(log_p.max()), abs=1e-9)
 
 
-@pytest.mark.parametrize("search", [Greedy(), Beam(1), Beam(3), Sample(), Sample(0.7, 3, 0.9)], ids=repr)
+SEARCHES = {
+    "greedy": Greedy(),
+    "beam of one": Beam(1),
+    "beam": Beam(3),
+    "sample": Sample(),
+    "sharpened": Sample(0.7, 3, 0.9),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
 @pytest.mark.parametrize("limit", [1, 4, 9])
 def test_whatever_is_tight_every_blank_is_one_word(search, limit: int) -> None:
     """Even with a limit that leaves two pieces a blank, and a decoder that would never end one."""
@@ -101,7 +110,7 @@ def test_whatever_is_tight_every_blank_is_one_word(search, limit: int) -> None:
         assert max(len(h.words) for h in found) <= max(limit, len(given) + given.count(BLANK))
 
 
-@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sample()], ids=repr)
+@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sample()], ids=["greedy", "beam", "sample"])
 def test_what_follows_a_first_part_does_not_lengthen_its_last_word(search) -> None:
     decoder, z = TableDecoder(len(TEXTS), 2, 5), torch.randn(60, 2, generator=torch.Generator().manual_seed(2))
     decoder.table[:, 8] += 3

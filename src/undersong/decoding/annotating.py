@@ -19,7 +19,7 @@ from undersong.data.tokens import Tokenizer
 from undersong.data.words import words
 from undersong.decoding import structures
 from undersong.decoding.given import refuse_text
-from undersong.decoding.latent import Trained, alike, device_of
+from undersong.decoding.latent import Trained, alike
 from undersong.decoding.progress import shown
 from undersong.errors import NoStructure, UserError
 
@@ -112,7 +112,7 @@ def _each(
         raise NoStructure(
             "this run's vocabulary is of word pieces, which have no tags or heads: use one of whole words."
         )
-    device = device_of(run.system)
+    device = run.system.device
     ids = [run.tokenizer.encode_words([_spelled(run.tokenizer, word) for word in s.words]) for s in sentences]
     for row, each in enumerate(ids, 1):
         if not each:

@@ -17,7 +17,7 @@ from undersong.data.store import Split
 from undersong.decoding import structures
 from undersong.decoding.annotating import possible
 from undersong.decoding.given import read
-from undersong.decoding.latent import Trained, alike, device_of
+from undersong.decoding.latent import Trained, alike
 from undersong.decoding.progress import shown
 from undersong.errors import NoStructure, UserError
 from undersong.models.base import reads
@@ -113,7 +113,7 @@ def probabilities(run: Trained, ids: Sequence[list[int]]) -> NDArray[np.float64]
             f"this {type(run.system.model).__name__} reads the {wanted} of sentences beside their words, and text has "
             "none: cluster with a model that reads words alone, such as MixtureOfUnigrams."
         )
-    device = device_of(run.system)
+    device = run.system.device
     answers: dict[int, NDArray[np.float64]] = {}
     for rows in shown(alike([len(i) for i in ids], AT_ONCE), len(ids), "reading"):
         q = run.system.structure(Batch.of([ids[i] for i in rows], rows).to(device))

@@ -10,7 +10,7 @@ import torch
 
 from undersong.decoding.beam import Beam
 from undersong.decoding.given import read
-from undersong.decoding.latent import Trained, device_of, posterior, require_latent, write
+from undersong.decoding.latent import Trained, posterior, require_latent, write
 from undersong.decoding.search import MAX_WORDS, Search
 from undersong.distributions import keyed_sample
 from undersong.errors import UserError
@@ -81,7 +81,7 @@ def sample(
         )
     with torch.no_grad():
         z = keyed_sample(run.system.model.prior().expand([n]), torch.arange(n), 1, seed)[0] if n else torch.zeros(0, 1)
-    found = write(run, z.to(device_of(run.system)), search, [max_words] * n, unknown, seed)
+    found = write(run, z.to(run.system.device), search, [max_words] * n, unknown, seed)
     return [Sentence(run.tokenizer.decode(h.words), h.log_prob) for h in found]
 
 
@@ -90,7 +90,7 @@ def _written_by(run: Trained, model: Generative, n: int, max_words: int, seed: i
     """Sentences of a model that writes by itself: a grammar, a chain of states, a bag of words."""
     if not n:
         return []
-    z, x = model.sample(n, max_words=max_words, generator=torch.Generator(device_of(run.system)).manual_seed(seed))
+    z, x = model.sample(n, max_words=max_words, generator=torch.Generator(run.system.device).manual_seed(seed))
     log_px = run.system.model.log_likelihood(x, z[None])[0]
     rows = zip(x.tokens.tolist(), x.lengths.tolist(), log_px.tolist(), strict=True)
     return [Sentence(run.tokenizer.decode(words[:length]), value) for words, length, value in rows]

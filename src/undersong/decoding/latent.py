@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from undersong.data.batch import Batch
 from undersong.data.tokens import Tokenizer
@@ -77,7 +77,7 @@ def refuse_structures(run: Trained) -> None:
 
 def posterior(run: Trained, sources: Sequence[Source], mean: bool = True, seed: int = 0) -> Tensor:
     """One z of q(z|x) for each sentence: its mean, or a sample keyed by (seed, row): [N, D], on the model's device."""
-    device = device_of(run.system)
+    device = run.system.device
     z = torch.zeros(len(sources), run.system.model.latent, device=device)
     with torch.no_grad():
         for rows in shown(alike([len(s.ids) for s in sources], ROWS), len(sources), "reading"):
@@ -121,11 +121,6 @@ def write(
         found = search(decoder, z[rows], limits, given, unknown, keys, seed, spelling)
         answers.update(zip(rows, found, strict=True))
     return [answers[i] for i in range(len(z))]
-
-
-def device_of(module: nn.Module) -> torch.device:
-    """Where a module's parameters are."""
-    return next(module.parameters()).device
 
 
 def alike(lengths: Sequence[int], size: int) -> Iterator[list[int]]:

@@ -19,7 +19,7 @@ from undersong.data.store import Split
 from undersong.decoding.progress import shown
 from undersong.distributions import keyed_sample
 from undersong.draw import FINAL
-from undersong.evaluation.scoring import batches, device_of, scored_tokens
+from undersong.evaluation.scoring import batches, scored_tokens
 from undersong.inference.refined import proposes, refine
 from undersong.learning.system import System
 from undersong.measures import bounds
@@ -92,7 +92,7 @@ def likelihood(
         refinement: how the posterior is first refined; None to take it as it is.
         at_once: rows of the flat batch of sentences and samples; changes nothing but time and memory.
     """
-    device = device_of(system)
+    device = system.device
     at_once = at_once or (1024 if device.type == "cpu" else 16384)
     size = max(1, min(SENTENCES, NUMBERS // (samples * max(1, system.model.latent))))
     found: list[Likelihood] = []

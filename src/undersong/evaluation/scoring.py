@@ -92,7 +92,7 @@ def score(
         rows: which sentences, at least one; all by default.
         progress: draw a bar for what takes over five seconds.
     """
-    device = device_of(system)
+    device = system.device
     parts = batches(split.lengths, np.arange(len(split)) if rows is None else rows, size)
     draws: list[Draw] = []
     means: list[Tensor | None] = []
@@ -158,9 +158,3 @@ def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]
     if own is not None:
         return own(lengths)
     return lengths.astype(np.int64) + (event(model) == WORDS_AND_END)
-
-
-def device_of(system: System) -> torch.device:
-    """Where its parameters are; the CPU for a system without any."""
-    parameter = next(system.parameters(), None)
-    return torch.device("cpu") if parameter is None else parameter.device

@@ -82,7 +82,7 @@ class Subject:
         self.search: Search = search or (Greedy() if self.latent else Sample())
         self.sampled, self.num_samples, self.progress = sampled, samples, progress
         self.rows = self.choose(len(self.split), sentences)
-        self.device = next(system.parameters()).device
+        self.device = system.device
         self.longest = int(corpus.train.lengths.max(initial=1))
 
     def choose(self, count: int, most: int | None) -> NDArray[np.int64]:

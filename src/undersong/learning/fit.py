@@ -96,7 +96,7 @@ class Fit:
         self.learner, self.system, self.batches, self.validation = learner, learner.system, batches, validation
         self.limits, self.checkpoints, self.record, self.display = limits, checkpoints, record, display
         self.watch, self.resumption = watch, resumption
-        self.device = next(self.system.parameters()).device
+        self.device = self.system.device
         self.memory = Memory()
         self.finished: str | None = None
 

@@ -6,6 +6,7 @@ Knows nothing of optimisers, files or progress.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -50,6 +51,12 @@ class System(nn.Module):
         """
         q = self.inference.unaided(self.model, x, FINAL)
         return self.estimator.judge(self.model, x, q, self.objective, FINAL, seed)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are; the CPU for a system without any."""
+        parameter = next(self.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
 
     @property
     def exact(self) -> bool:
