@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any, get_args, get_origin
 
 from undersong.errors import UserError
+from undersong.files import reason
 from undersong.memory import keep_freed
 
 COMMANDS = {
@@ -74,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"undersong {words[0]}: {error.filename or 'a file'}: {error.strerror}.", file=sys.stderr)
+        print(f"undersong {words[0]}: {error.filename or 'a file'}: {reason(error)}.", file=sys.stderr)
         return 2
 
 
@@ -123,6 +124,8 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
 
     Parameters without a default are words in their order; those with one, and keyword-only ones, are flags.
     """
+    from docstring_parser import parse
+
     from undersong.configurable import describe
     from undersong.parser import ConfigFile, Parser
 
@@ -135,8 +138,10 @@ def command_parser(function: Callable[..., Any], name: str) -> Any:
     lists = {p.name: p for p in parameters if p.name not in flags and get_origin(p.annotation) is list}
     words = {p.name for p in parameters} - flags - lists.keys()
     parser.add_function_arguments(function, as_group=False, as_positional=True, skip={*flags, *lists})
+    told = {p.arg_name: p.description for p in parse(summary).params}
     for key, parameter in lists.items():  # several words on the command line are one list
-        parser.add_argument(key, nargs="*", type=get_args(parameter.annotation)[0])
+        kind = get_args(parameter.annotation)[0]
+        parser.add_argument(key, nargs="*", type=kind, help=told.get(key)).required = False
     parser.add_function_arguments(function, as_group=False, skip={*words, *lists})
     objects = {p.name: describe(p.default) for p in parameters if _is_object(p.default)}
     parser.set_defaults(objects)

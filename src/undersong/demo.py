@@ -21,6 +21,7 @@ from rich.table import Table
 
 from undersong.data import Corpus
 from undersong.data.prepare import prepare
+from undersong.data.words import join
 from undersong.decoding import Beam, interpolate, reconstruct, sample
 from undersong.errors import UserError
 from undersong.evaluation.evaluate import evaluate, judged
@@ -28,6 +29,7 @@ from undersong.files import read_object, write_atomically
 from undersong.learning import Run
 from undersong.nets.precision import resolve
 from undersong.report import compare
+from undersong.text import sentence
 
 _OBJECTIVES = {"vae": ["--objective=ELBO"], "autogen": ["--objective=AutoGen", "--objective.m=1"]}
 _SENTENCES = 32  # a batch
@@ -84,7 +86,7 @@ def demo(
     _show_figures(console, runs, figures)
     _show_sentences(console, runs, corpus, seed)
     report = out / "report.html"
-    compare([run.path for run in runs], out=report, search=_SEARCH)
+    compare([run.path for run in runs], out=report, search=_SEARCH, posterior_mean=True)
     minutes = (time.monotonic() - started) / 60
     console.print(f"\n[bold]{report}[/bold] has all of this and more. This call took {minutes:.1f} minutes.")
 
@@ -154,18 +156,19 @@ def _show_figures(console: Console, runs: list[Run], figures: list[Mapping[str, 
 
 def _show_sentences(console: Console, runs: list[Run], corpus: Corpus, seed: int) -> None:
     """The first test sentences without unknown words, whatever becomes of them; z is the posterior's mean."""
-    console.print("\nThe same sentences, encoded and written again by beam search (known words only):")
+    how = "z is the mean of q(z|x), known words only"
+    console.print(f"\nThe same sentences, encoded and written again by beam search ({how}):")
     sentences = (corpus.test.words(i) for i in range(len(corpus.test)))
-    first = [" ".join(words) for words in islice((w for w in sentences if "<unk>" not in w and len(w) < 20), 6)]
+    first = [join(words) for words in islice((w for w in sentences if "<unk>" not in w and len(w) < 20), 6)]
     written = [reconstruct(run, first, _SEARCH, unknown=False) for run in runs]
     for number, text in enumerate(first):
         console.print(f"\n{text}", style="bold", markup=False)
         for run, lines in zip(runs, written, strict=True):
-            console.print(f"  {run.name:>8}: {lines[number].text}", markup=False)
+            console.print(f"  {run.name:>8}: {sentence(lines[number].text)}", markup=False)
     for run in runs:
         console.rule(f"{run.name}: sentences from the prior")
         for line in sample(run, 5, _SEARCH, unknown=False, seed=seed):
-            console.print(f"  {line.text}", markup=False)
+            console.print(f"  {sentence(line.text)}", markup=False)
         console.rule(f"{run.name}: from one sentence to another")
         for step in interpolate(run, first[0], first[-1], 8, _SEARCH, unknown=False).steps:
-            console.print(f"  {step.text}", markup=False)
+            console.print(f"  {sentence(step.text)}", markup=False)

@@ -85,6 +85,18 @@ def held(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def reason(error: OSError) -> str:
+    """Why the system refused a place; where a file stands in the way of a folder, which."""
+    named = Path(os.fsdecode(error.filename)) if error.filename else None
+    if named is not None and isinstance(error, NotADirectoryError | FileExistsError):
+        for place in (named, *named.parents):
+            if place.is_symlink() and not place.exists():
+                return f"{place} is a link that leads nowhere"
+            if place.exists() and not place.is_dir():
+                return f"{place} is a file, where a folder is needed"
+    return error.strerror or str(error)
+
+
 def flush(path: Path) -> None:
     """Bring a file to the disk; of a folder its names, so that renames survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

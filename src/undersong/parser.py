@@ -3,10 +3,11 @@
 Everything else is ``jsonargparse``'s. Knows nothing of commands.
 """
 
+import inspect
 import re
 from argparse import Action
 from collections.abc import Callable, Iterator
-from inspect import isabstract
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -23,6 +24,10 @@ _KINDS = {
 }
 _OWN = "or the dotted path of your own"
 _SAID = re.compile(rf"there is no class '.*?{_OWN}")
+_OPTION = re.compile(r"Option '(\w+)' is not accepted")
+_MODULE = re.compile(r"(undersong\.[\w.]+)\] expects a function or a callable class: No module named .*?: (\S+)\.")
+_VALUE = re.compile(r"(Expected a [^\n]*?\. Got value: [^\n]*?)(?=\. Got value: |$)")
+_CLASS = re.compile(r"class_path[ =]'([\w.]+)'")
 
 
 class _Help(DefaultHelpFormatter):
@@ -74,20 +79,53 @@ class ConfigFile(ActionConfigFile):
 
 
 def plain(message: str) -> str:
-    """The library's message in this command line's words; of a class that is not there, only that.
+    """The library's message in this command line's words: where, what, and of a wrong option what there is.
 
-    >>> plain('Parser key "epochs":\\n  Expected a number')
+    >>> plain('Parser key "epochs":\n  Expected a number')
     '--epochs: Expected a number'
     >>> within = "there is no class 'Delta': take Mixture, or the dotted path of your own"
     >>> plain(f'Parser key "inference": Type Callable expects a class: Parser key "family": {within}. Got: Namespace()')
     "--inference.family: there is no class 'Delta': take Mixture, or the dotted path of your own"
+    >>> option = "Option 'n' is not accepted. Got value: Namespace(class_path='undersong.AutoGen')"
+    >>> plain(f'Parser key "objective": Type Callable expects a class: {option}')
+    '--objective.n: AutoGen has no such option: it takes m, samples'
     """
-    said = _SAID.search(message)
-    if said:
-        keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()])
-        return f"--{'.'.join(keys)}: {said[0]}"
+    message = _MODULE.sub(_no_module, message)
+    said = _SAID.search(message) or _OPTION.search(message) or _VALUE.search(message)
+    keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()] if said else message)
+    where = f"--{'.'.join(keys)}"
+    if said and said.re is _OPTION:
+        owner = [*_CLASS.findall(message[said.end() :]), *reversed(_CLASS.findall(message[: said.start()]))][:1]
+        return f"{where}.{said[1]}: {_options(owner[0]) if owner else 'there is no such option'}"
+    if said and said.re is _SAID:
+        return f"{where}: {said[0]}"
+    if said and len(keys) > 1:
+        return f"{where}: {_kinds(said[1])}"
+    return re.sub(r'Parser key "([^"]+)":\s*', r"--\1: ", _kinds(message))
+
+
+def _no_module(found: re.Match[str]) -> str:
+    """What to say of a dotted path that leads nowhere, where one of our classes is asked for."""
+    module, _, name = found[1].rpartition(".")
+    known = sorted(cls.__name__ for cls in _choices(getattr(import_module(module), name)))
+    return f"there is no class '{found[2]}': take {', '.join(known) or 'one that --help names'}, {_OWN}"
+
+
+def _kinds(message: str) -> str:
+    """Types by what they are to a person."""
     message = re.sub(r"Expected a <class '(\w+)'>", lambda kind: f"Expected {_KINDS.get(kind[1], kind[0])}", message)
-    return re.sub(r'Parser key "([^"]+)":\s*', r"--\1: ", message)
+    return re.sub(r"Expected a typing\.Literal\[([^]]*)\]", r"Expected one of \1", message)
+
+
+def _options(path: str) -> str:
+    """What to say of an option that a class, given by its path, does not take."""
+    module, _, name = path.rpartition(".")
+    try:
+        parameters = inspect.signature(getattr(import_module(module), name)).parameters.values()
+    except (ImportError, AttributeError, TypeError, ValueError):
+        return f"{name} has no such option"
+    known = [p.name for p in parameters if p.default is not p.empty]
+    return f"{name} has no such option: it takes {', '.join(known) or 'none'}"
 
 
 def _bases(hint: Any) -> Iterator[type]:
@@ -100,7 +138,7 @@ def _bases(hint: Any) -> Iterator[type]:
 
 def _choices(base: type) -> Iterator[type]:
     """A class and those that derive from it, but for what cannot be made or is private."""
-    if not isabstract(base) and not base.__name__.startswith("_"):
+    if not inspect.isabstract(base) and not base.__name__.startswith("_"):
         yield base
     narrower: list[type] = base.__subclasses__()
     for derived in narrower:

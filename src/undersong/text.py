@@ -22,6 +22,15 @@ def visible(text: str) -> str:
     return "".join(c if shows(c) else _escape(c) for c in text)
 
 
+def sentence(text: str) -> str:
+    """The same of a sentence that a model wrote: one of no words is said to be that, and not left blank.
+
+    >>> sentence("a dog"), sentence("")
+    ('a dog', '(no words)')
+    """
+    return visible(text) or "(no words)"
+
+
 def shows(character: str) -> bool:
     """Whether a character stands for itself when it is looked at."""
     return character in _JOINERS or unicodedata.category(character) not in _HIDDEN

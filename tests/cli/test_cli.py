@@ -98,6 +98,23 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
         (["--model", "VEA"], "--model: there is no class 'VEA': take one that --help names, or the dotted path"),
         (["--objective", "Beta", "--objective.beta", "0,5"], "--objective.beta: there is no class '0,5': take a numb"),
         (["--epochs", "many"], "--epochs: Expected a whole number. Got value: many"),
+        (
+            ["--model", "MixtureOfUnigrams", "--model.clusters", "4"],
+            "--model.clusters: MixtureOfUnigrams has no such option: it takes latent, smoothing",
+        ),
+        (
+            ["--inference.encoder", "RecurrentEncoder", "--inference.encoder.hiden", "4"],
+            "--inference.encoder.hiden: RecurrentEncoder has no such option: it takes embedding, hidden, dropout, layer",
+        ),
+        (
+            ["--objective", "AutoGen", "--objective.m", "Linear", "--objective.m.begin", "3"],
+            "--objective.m.begin: Linear has no such option: it takes start, stop, steps, wait",
+        ),
+        (["--model.decoder.hidden", "x"], "--model.decoder.hidden: Expected a whole number. Got value: x"),
+        (
+            ["--model", "GaussianMixture", "--model.vectors", "v.safetensors"],
+            "--model.vectors: there is no class 'v.safetensors': take MeanOfWords, PosteriorMeans, or the dotted path",
+        ),
         (["--nonsense", "1"], "unrecognized arguments: --nonsense"),
     ],
 )
@@ -108,6 +125,20 @@ def test_a_mistake_is_said_without_the_list_of_all_flags(words, said, capsys):
     first, *rest = capsys.readouterr().err.splitlines()
     assert first.startswith(f"undersong train: {said}")
     assert rest == ["`undersong train --help` tells its arguments."]
+
+
+def test_a_choice_of_words_is_said_as_one(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["sample", "RUN", "--search", "beem"])
+    assert "--search: Expected one of 'greedy', 'beam', 'sample'. Got value: beem" in capsys.readouterr().err
+
+
+def test_help_tells_where_sentences_come_from(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["encode", "--help"])
+    assert "without any they are read from the file or from standard input. (type" in re.sub(
+        r"\s+", " ", capsys.readouterr().out
+    )
 
 
 def test_help_names_the_models_and_none_of_torchs_modules(capsys):

@@ -194,6 +194,16 @@ def test_blank_rows_of_csv_are_counted_and_skipped(ending: str, columns: str, tm
         list(find_source(str(tmp_path / "b.csv"), Columns()).parts[0].read())
 
 
+def test_what_an_object_lacks_is_null(tmp_path: Path) -> None:
+    rows = [{"label": "x"}, {"text": "a b", "label": "y"}, {"text": "c d"}, {}, {"text": None, "label": 3}]
+    (tmp_path / "a.jsonl").write_text("\n\n" + "\n".join(map(json.dumps, rows)))
+    (part,) = find_source(str(tmp_path / "a.jsonl"), Columns(label="label")).parts
+    found = [(r["row"], r["text"], r["label"]) for batch in part.read() for r in batch.to_pylist()]
+    texts = [None, None, None, b"a b", b"c d", None, None]
+    assert [(row, text or None) for row, text, _ in found] == list(enumerate(texts, 1))
+    assert [label for *_, label in found] == [None, None, b"x", b"y", None, None, b"3"]
+
+
 def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text\n"one two\nthree ""four"", five"\n')
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']

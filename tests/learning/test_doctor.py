@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,9 @@ def names(c: Case) -> list[str]:
     ("expected", "c"),
     [
         ("healthy", case(look(1000, 6.9, 32))),
+        ("early", case(look(817, 0.39, 23))),  # as AutoGen's first look in the demo, whose rate grew to 5.7
+        ("collapse", replace(case(look(817, 0.39, 23)), over=True)),
+        ("collapse", case(look(817, 0.39, 23), look(1634, 0.4, 23))),
         ("healthy", case(look(1000, 6.9, 32, m=1), look(2000, 12.0, 32, 58.0, m=1), objective=AutoGen(1.0))),
         ("collapse", case(look(1000, 0.01, 0))),
         ("collapse", case(look(1000, 0.6, 2), look(2000, 0.6, 2))),

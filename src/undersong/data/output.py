@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from undersong.errors import UserError
-from undersong.files import flush
+from undersong.files import flush, reason
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def new_folder(out: Path, force: bool, mark: str, names: Collection[str]) -> Ite
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
     except OSError as error:
-        raise UserError(f"Cannot make {out}: {error.strerror}. Choose another --out.") from error
+        raise UserError(f"Cannot make {out}: {reason(error)}. Choose another --out.") from error
     try:
         yield work
         _sync(work)

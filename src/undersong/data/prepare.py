@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from undersong.data.annotating import Annotator
 from undersong.data.batch import SPECIAL, UNK
-from undersong.data.corpora.find import find_source, path_of
+from undersong.data.corpora.find import find_source, path_of, unescaped
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.corpora.treebank import Treebank
@@ -76,7 +76,7 @@ def prepare(
         tag_column: the column of CoNLL-U that holds the gold tags: `upos` (the default), `xpos`, `lemma`, `feats` or
             `deprel`.
         header: whether csv and tsv files name their columns in their first row; else they are called 1, 2, 3.
-        sentence_separator: cut each text into several sentences here (`\\t` is a tab).
+        sentence_separator: cut each text into several sentences here (`\\t` is a tab, `\\n` a line's end).
         min_words: shortest sentence kept, in words.
         max_words: longest sentence kept, in words.
         vocabulary: size of the vocabulary, the four special words included; the most common words of the training
@@ -106,7 +106,7 @@ def prepare(
     need_share(annotated=annotated)
     columns = Columns(text_column, label_column, split_column, header)
     _apart(source, Path(out))
-    separator = None if not sentence_separator else sentence_separator.replace("\\t", "\t")
+    separator = unescaped(sentence_separator) if sentence_separator else None
     found = find_source(source, columns, separator, Treebank(tag_column, punctuation == "drop"))
     settings = {
         "min_words": min_words,

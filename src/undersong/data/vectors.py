@@ -109,7 +109,10 @@ def read_vectors(path: Path, vocab: int) -> WordVectors:
         with safe_open(path, framework="numpy") as file:
             found = WordVectors(file.get_tensor("vectors"), file.get_tensor("counts"))
     except OSError:
-        raise UserError(f"{path} holds no word vectors: make them with {make}.") from None
+        raise UserError(
+            f"{path} holds no word vectors, or is not there: make them with {make}, or name another file (`undersong "
+            "train --model.help MODEL` tells with which option)."
+        ) from None
     except SafetensorError as error:
         raise UserError(f"{path} is no file of word vectors ({error}): make one with {make}.") from None
     if len(found.vectors) != vocab:

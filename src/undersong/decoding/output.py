@@ -20,7 +20,7 @@ from undersong.decoding.generating import Interpolation, Sentence
 from undersong.decoding.rewriting import Rewriting
 from undersong.errors import UserError
 from undersong.files import new_file
-from undersong.text import shows, visible
+from undersong.text import sentence, shows, visible
 
 
 def as_json(results: Sequence[Any]) -> str:
@@ -45,13 +45,13 @@ def tagged(sentence: Annotated) -> str:
 
 def rewritings(results: Iterable[Rewriting]) -> str:
     """Each sentence above what became of it."""
-    rows = (f"{visible(r.source)}\n  {r.log_prob:9.2f}  {visible(r.text)}" for r in results)
+    rows = (f"{visible(r.source)}\n  {r.log_prob:9.2f}  {sentence(r.text)}" for r in results)
     return "\n".join(rows)
 
 
 def sentences(results: Iterable[Sentence]) -> str:
     """One sentence a line after its log-probability."""
-    return "\n".join(f"{r.log_prob:9.2f}  {visible(r.text)}" for r in results)
+    return "\n".join(f"{r.log_prob:9.2f}  {sentence(r.text)}" for r in results)
 
 
 def interpolation(result: Interpolation) -> str:

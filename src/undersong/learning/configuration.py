@@ -35,7 +35,7 @@ def read(path: Path) -> Config:
     """
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path.parent} holds no run (no {path.name}): train one with `undersong train`.") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from None

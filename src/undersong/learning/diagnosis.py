@@ -126,20 +126,22 @@ def diagnose(case: Case) -> list[Finding]:
     if case.last["step"] < early:
         message = f"Too early to say before step {early}."
         return [Finding("early", True, message, case.evidence)]
+    if not case.over and len(case.valid) == 1 and _small(case) and case.last["kl"] > GONE / 2:
+        message = "Too early to say: the rate is small, and one look does not tell whether it rises."
+        return [Finding("early", True, message, case.evidence)]
     found = [finding for rule in RULES for finding in [rule(case)] if finding is not None]
     return found or [Finding("healthy", True, "The latent variable is used.", case.evidence)]
 
 
 def _collapse(case: Case) -> Finding | None:
-    kl, share = case.last["kl"], case.share
-    if kl is None:
+    if case.last["kl"] is None:
         if case.last["active_units"] != 0:
             return None
         message = "The code is the same for every sentence: the decoder cannot learn anything from it."
         lr = case.setting("learner", "lr")
         advice = (f"--learner.lr {lr / 3:.1g}",) if isinstance(lr, float) else ("--learner.lr 0.0003",)
         return Finding("collapse", False, message, case.evidence, advice)
-    if _rising(case) or not (kl < GONE or (share is not None and share < SMALL and kl < FEW)):
+    if _rising(case) or not _small(case):
         return None
     message = "The posterior has collapsed: z says next to nothing of the sentence, and the decoder works without it."
     return Finding("collapse", False, message, case.evidence, more_rate(case))
@@ -205,6 +207,12 @@ def _at_free_bits(case: Case) -> Finding | None:
 
 
 RULES: tuple[Callable[[Case], Finding | None], ...] = (_collapse, _explosion, _at_free_bits, _off_target, _dead)
+
+
+def _small(case: Case) -> bool:
+    """The rate is as good as none."""
+    kl, share = case.last["kl"], case.share
+    return kl is not None and (kl < GONE or (share is not None and share < SMALL and kl < FEW))
 
 
 def _rising(case: Case) -> bool:

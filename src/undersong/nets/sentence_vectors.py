@@ -43,7 +43,7 @@ class MeanOfWords(SentenceVectors):
 
     def __init__(self, vocab: int, file: Path = Path("vectors.safetensors"), rarity: float = 1e-3):
         super().__init__()
-        if rarity < 0:
+        if not rarity >= 0:
             raise UserError(f"A rarity of {rarity:g}: give 0 (a plain mean) or more.")
         found = read_vectors(Path(file), vocab)
         vectors, counts = torch.from_numpy(found.vectors), torch.from_numpy(found.counts).double()

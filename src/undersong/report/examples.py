@@ -16,6 +16,7 @@ from undersong.decoding import Sample, Search, impute, interpolate, reconstruct,
 from undersong.report.evidence import Evidence
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
+from undersong.text import sentence
 
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
 SHARE = 0.25  # of a sentence's words; IGP, table 5
@@ -39,7 +40,7 @@ def rewritten(
     latent = [run for run in runs if run.rewrites]
     if texts and latent:
         columns = [
-            [r.text for r in reconstruct(run.run, texts, search, posterior_mean, unknown=False, seed=seed)]
+            [sentence(r.text) for r in reconstruct(run.run, texts, search, posterior_mean, unknown=False, seed=seed)]
             for run in latent
         ]
         rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns, strict=True))
@@ -78,7 +79,8 @@ def completed(
         return Section("Completions", ())
     kept = [" ".join(each[: max(1, int(SHARE * len(each)))]) for each in texts.values()]
     columns = [
-        [r.text for r in impute(run.run, kept, search, posterior_mean, unknown=False, seed=seed)] for run in latent
+        [sentence(r.text) for r in impute(run.run, kept, search, posterior_mean, unknown=False, seed=seed)]
+        for run in latent
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(texts, kept, *columns, strict=True))
     notes = (
@@ -98,7 +100,7 @@ def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) 
     # Without z, any search but sampling writes one sentence again and again.
     searches = [search if run.latent else Sample() for run in runs]
     columns = [
-        [s.text for s in sample(run.run, count, how, unknown=False, seed=seed)]
+        [sentence(s.text) for s in sample(run.run, count, how, unknown=False, seed=seed)]
         for run, how in zip(runs, searches, strict=True)
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
@@ -120,10 +122,10 @@ def walks(
         return Section("From one sentence to another", ())
     start, end = texts[:2]
     columns = [
-        [s.text for s in interpolate(r.run, start, end, steps, search, posterior_mean, unknown=False, seed=seed).steps]
-        for r in latent
+        interpolate(run.run, start, end, steps, search, posterior_mean, unknown=False, seed=seed).steps
+        for run in latent
     ]
-    rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
+    rows = tuple(tuple(Cell(sentence(step.text)) for step in line) for line in zip(*columns, strict=True))
     lead = Paragraph(f"From “{start}” to “{end}”, drawn at random from those that fit.")
     notes: tuple[str, ...] = (
         "Evenly spaced points on the line between the two sentences' z; found and filtered as above.",

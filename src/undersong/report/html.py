@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from undersong.errors import UserError
-from undersong.files import write_atomically
+from undersong.files import reason, write_atomically
 from undersong.report.tables import Table
 from undersong.text import visible
 
@@ -128,7 +128,7 @@ def save(made: str, out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, made.encode("utf-8"))
     except OSError as error:
-        raise UserError(f"{out} cannot be written ({error.strerror}): choose another --out.") from None
+        raise UserError(f"{out} cannot be written ({reason(error)}): choose another --out.") from None
 
 
 def _start(path: Path) -> bytes:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from daft import col
 from daft.functions import hash as stable_hash
 
-from undersong.data.corpora.find import find_source
+from undersong.data.corpora.find import find_source, unescaped
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.progress import progress
@@ -74,7 +74,7 @@ def _reading(settings: Mapping[str, Any]) -> tuple[Source, Rules]:
     text, label, split = (settings.get(f"{name}_column") for name in ("text", "label", "split"))
     separator = settings.get("sentence_separator")
     columns = Columns(text, label, split, settings.get("header", True))
-    source = find_source(settings["source"], columns, separator and separator.replace("\\t", "\t"))
+    source = find_source(settings["source"], columns, separator and unescaped(separator))
     return source, Rules(
         min_words=settings.get("min_words", 5),
         max_words=settings.get("max_words", 30),

@@ -50,6 +50,11 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
         found = _folder(Path(name), columns, wanted)
     elif Path(name).is_file():
         found = _files([(Path(name), BY_HASH)], columns, wanted, {})
+    elif name == "-" or (name and Path(name).exists()):
+        raise UserError(
+            f"{name} is no regular file, and a source is read more than once: write it into a file first, whose ending "
+            "says what it holds (.txt, .csv, .jsonl, ...)."
+        )
     else:
         raise UserError(
             f"There is no source {name!r}: give a file, a folder, `wordnet`, `wordnet:examples` or `hf:NAME[:SPLIT]`."
@@ -62,6 +67,15 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
         raise UserError(f"{name} is a treebank, whose sentences are given: leave out --sentence-separator.")
     parts = [Part(part.name, partial(_cut, part, separator), part.unit) for part in found.parts]
     return Source(parts, found.labelled, found.label_names, found.given, found.skipped)
+
+
+def unescaped(separator: str) -> str:
+    r"""A separator as a shell hands it on: a backslash and t is a tab, one and n the end of a line.
+
+    >>> unescaped(r"\t"), unescaped("|")
+    ('\t', '|')
+    """
+    return separator.replace("\\t", "\t").replace("\\n", "\n")
 
 
 def path_of(name: str) -> Path | None:
@@ -82,7 +96,12 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
     """All files of a folder and its subfolders; train, valid and test files are kept as splits.
 
     Where some are treebanks, all others (a licence, a README) are left out.
+
+    Raises:
+        UserError: it holds no corpus, a prepared one, or files of splits beside others.
     """
+    if (folder / "corpus.json").is_file() and (folder / "tokenizer.json").is_file():
+        raise UserError(f"{folder} is a prepared corpus already: train on it, or prepare what it was made of.")
     # By code point of the path inside the folder, so that the order is the same on every machine.
     files = sorted(_inside(folder), key=lambda path: path.relative_to(folder).as_posix())
     known = [path for path in files if is_treebank(path)]

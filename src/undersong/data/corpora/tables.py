@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -207,35 +208,43 @@ def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
 
 
 def read_jsonl(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
-    """The objects of a file of JSON lines."""
+    """The objects of a file of JSON lines; what one lacks is null, but some of the first must have each column."""
+    text = None
     with opened(path) as file:
-        rows = list[tuple[int, str | None, str | None]]()
-        splits = list[Any]()
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                rows.append((number, None, None))
-                splits.append(None)
-            else:
-                text, label, of = _object(line, columns, f"{path}, line {number}")
-                rows.append((number, text, label))
-                splits.append(of)
-            if len(rows) == BLOCK:
-                yield _jsonl_block(rows, splits, columns, split, str(path))
-                rows, splits = [], []
-        if rows:
-            yield _jsonl_block(rows, splits, columns, split, str(path))
+        lines = enumerate(file, start=1)
+        while block := list(islice(lines, BLOCK)):
+            objects = [(number, _object(line, f"{path}, line {number}")) for number, line in block]
+            names = dict.fromkeys(name for _, found in objects for name in found)
+            text = text or (columns.text_in(list(names), str(path)) if names else None)
+            yield _jsonl_block(objects, columns, text, split, str(path))
 
 
 def _jsonl_block(
-    rows: list[tuple[int, str | None, str | None]], splits: list[Any], columns: Columns, split: int, where: str
+    objects: list[tuple[int, dict[str, Any]]], columns: Columns, text: str | None, split: int, where: str
 ) -> pa.RecordBatch:
+    def of(found: dict[str, Any], name: str | None) -> Any:
+        return None if name is None else found.get(name)
+
+    rows = list[tuple[int, str | None, str | None]]()
+    for number, found in objects:
+        words, label = of(found, text), of(found, columns.label)
+        if words is not None and not isinstance(words, str):
+            raise UserError(
+                f"{where}, line {number}: the text is {type(words).__name__}, not a string: give another with "
+                "--text-column."
+            )
+        rows.append((number, words, label if label is None or isinstance(label, str) else json.dumps(label)))
     (batch,) = of_rows(rows, split)
     if columns.split is None:
         return batch
-    return batch.set_column(2, batch.schema.field("split"), splits_of(splits, where))
+    splits = splits_of([of(found, columns.split) for _, found in objects], where)
+    return batch.set_column(2, batch.schema.field("split"), splits)
 
 
-def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str | None, Any]:
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    """What a line holds; nothing, if it is blank."""
+    if not line.strip():
+        return {}
     try:
         # Bytes that are no text stay in their texts, for the check that all lines go through.
         found = json.loads(line.decode("utf-8-sig", "surrogateescape"))
@@ -243,12 +252,7 @@ def _object(line: bytes, columns: Columns, where: str) -> tuple[str | None, str 
         raise UserError(f"{where} is not JSON ({error}): a .jsonl file holds one object a line.") from error
     if not isinstance(found, dict):
         raise UserError(f'{where} holds no JSON object: write each sentence as {{"text": "..."}}.')
-    text = found[columns.text_in(list(found), where)]
-    if text is not None and not isinstance(text, str):
-        raise UserError(f"{where}: the text is {type(text).__name__}, not a string: give another with --text-column.")
-    label = None if columns.label is None else found[columns.label]
-    name = None if label is None else label if isinstance(label, str) else json.dumps(label)
-    return text, name, None if columns.split is None else found[columns.split]
+    return found
 
 
 def read_parquet(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
