@@ -42,8 +42,8 @@ def test_models_share_the_axes_and_are_counted() -> None:
     assert one.get_xlim()[1] > 8.0  # the wider model fits
     assert below[0].get_xlim() == below[1].get_xlim()
     assert below[0].get_xscale() == "log"
-    assert one.get_title() == "DGP\n3 of 5 dimensions active"
-    assert other.get_title() == "$IGP_$\n5 of 5 dimensions active"
+    assert one.get_title() == "DGP\n3 of 5 active in these"
+    assert other.get_title() == "$IGP_$\n5 of 5 active in these"
     assert len(one.patches) == 2 * 5  # each dimension by itself: its outline, and what is below it
 
 

@@ -42,7 +42,7 @@ def histograms(models: Mapping[str, Arrays], theme: Theme = LIGHT) -> Figure:
     for column, (name, found) in enumerate(models.items()):
         active = is_active(torch.from_numpy(found["mean"])).numpy()
         above, below = grid[0][column], grid[1][column]
-        _title(above, name, theme, f"{int(active.sum())} of {len(active)} dimensions active")
+        _title(above, name, theme, f"{int(active.sum())} of {len(active)} active in these")
         above.set_xlabel("mean of q(z|x)", color=theme.ink, fontsize=9)
         below.set_xlabel("variance of q(z|x)", color=theme.ink, fontsize=9)
         below.set_xscale("log")

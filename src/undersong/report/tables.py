@@ -1,19 +1,13 @@
-"""One small table value, and the five ways it is written: terminal, Markdown, HTML (by ``html``), CSV and JSON.
+"""One small table value, written as Markdown here and as HTML by ``html``.
 
 A cell keeps the number itself; digits are chosen where it is shown. What is not known is None and shown as a dash,
 never as 0 or NaN. Knows nothing of what the numbers mean.
 """
 
-import csv
-import io
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from html import escape
-
-import rich.table
-import rich.text
 
 from undersong.text import visible
 
@@ -120,20 +114,6 @@ def _at(cell: Cell, better: int, digits: int, top: float) -> bool:
     return round(cell.value * better, digits) == top
 
 
-def terminal(table: Table) -> rich.table.Table:
-    """For ``rich.console.Console.print``; no text in it is read as markup."""
-    shown = rich.table.Table(title=rich.text.Text(visible(table.title)), title_justify="left")
-    for number, name in enumerate(table.columns):
-        justify = "right" if table.is_numeric(number) else "left"
-        shown.add_column(rich.text.Text(visible(name)), justify=justify)  # type: ignore[arg-type]
-    for row in table.rows:
-        shown.add_row(*(rich.text.Text(_plain(cell), style="bold" if cell.best else "") for cell in row))
-    if table.notes:
-        shown.caption = rich.text.Text(visible(" ".join(table.notes)))
-        shown.caption_justify = "left"
-    return shown
-
-
 def markdown(table: Table) -> str:
     """A GitHub-flavoured table under its title, the notes below.
 
@@ -150,47 +130,6 @@ def markdown(table: Table) -> str:
     lines += [_row(f"**{_md(str(c))}**" if c.best else _md(str(c)) for c in row) for row in table.rows]
     lines += ["", *(f"{_md(note)}  " for note in table.notes)]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def as_csv(table: Table) -> str:
-    """Comma-separated, numbers in full, an empty field for what is not known; titles and notes are left out.
-
-    A text that a spreadsheet would run as a formula gets an apostrophe before it; JSON keeps every text as it is.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_field(name) for name in table.columns])
-    writer.writerows(
-        [_field(cell.value if cell.is_number or isinstance(cell.value, str) else None) for cell in row]
-        for row in table.rows
-    )
-    return out.getvalue()
-
-
-def as_json(table: Table) -> str:
-    """Everything, as one JSON object; what is not finite is null."""
-    plain = asdict(table)
-    for row, cells in zip(plain["rows"], table.rows, strict=True):
-        for cell, whole in zip(row, cells, strict=True):
-            cell["value"] = whole.value if whole.is_number or isinstance(whole.value, str) else None
-    return json.dumps(plain, ensure_ascii=True, allow_nan=False)
-
-
-def from_json(text: str) -> Table:
-    """The table that ``as_json`` wrote."""
-    plain = json.loads(text)
-    rows = tuple(tuple(Cell(**cell) for cell in row) for row in plain["rows"])
-    return Table(
-        plain["title"], tuple(plain["columns"]), rows, tuple(plain["notes"]), plain["prose"], plain["labelled"]
-    )
-
-
-def _plain(cell: Cell) -> str:
-    return f"{cell} {BEST}" if cell.best else str(cell)
-
-
-def _field(value: Value) -> Value:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _row(cells) -> str:
