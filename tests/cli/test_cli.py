@@ -104,7 +104,7 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
         ),
         (
             ["--inference.encoder", "RecurrentEncoder", "--inference.encoder.hiden", "4"],
-            "--inference.encoder.hiden: RecurrentEncoder has no such option: it takes embedding, hidden, dropout, layer",
+            "--inference.encoder.hiden: RecurrentEncoder has no such option: it takes embedding, hidden, dropout",
         ),
         (
             ["--objective", "AutoGen", "--objective.m", "Linear", "--objective.m.begin", "3"],

@@ -27,7 +27,7 @@ BAD = {
     "header only": ("a.csv", b"text\n", {}, "is empty"),
     "nothing left": ("a.txt", b"too short\n\n", {}, "1 fewer than 5 words; 1 no words"),
     "missing column": ("a.csv", b"body,y\na,b\n", {"text_column": "text"}, "no column 'text'.*'body', 'y'"),
-    "missing label": ("a.jsonl", b'{"text": "a"}', {"label_column": "y"}, r"a\.jsonl has no column 'y'; its columns are 'text'"),
+    "missing label": ("a.jsonl", b'{"text": "a"}', {"label_column": "y"}, r"a\.jsonl has no column 'y'; its columns"),
     "parted by semicolons": ("a.csv", b"text;y\na b;c\n", {}, r"one column, 'text;y': commas part"),
     "parted by tabs": ("a.csv", b"text\ty\na b\tc\n", {"text_column": "text"}, r"rename it"),
     "which column": ("a.csv", b"body,y\na,b\n", {}, "--text-column"),
