@@ -14,6 +14,7 @@ from undersong.decoding import Sample, interpolate, reconstruct, sample
 from undersong.demo import demo
 from undersong.errors import UserError
 from undersong.learning import Gradient
+from undersong.text import sentence
 
 _SMALL = ["embedding=100", "embedding=8", "hidden=128", "hidden=16", "latent=32", "latent=4"]
 
@@ -62,11 +63,14 @@ def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path, monkeypatch
     expected, rewritten = [], [reconstruct(run, first, how, unknown=False) for run in runs]
     assert [r.text for r in rewritten[0]] != [r.text for r in rewritten[1]]
     for at, text in enumerate(first):
-        expected += [text, *(f"  {run.name:>8}: {lines[at].text}" for run, lines in zip(runs, rewritten, strict=True))]
+        expected += [
+            text,
+            *(f"  {run.name:>8}: {sentence(lines[at].text)}" for run, lines in zip(runs, rewritten, strict=True)),
+        ]
     for run in runs:
-        expected += [f"  {line.text}" for line in sample(run, 5, how, unknown=False, seed=3)]
+        expected += [f"  {sentence(line.text)}" for line in sample(run, 5, how, unknown=False, seed=3)]
         steps = interpolate(run, first[0], first[-1], 8, how, unknown=False).steps
-        expected += [f"  {step.text}" for step in steps]
+        expected += [f"  {sentence(step.text)}" for step in steps]
     headings = ("The same sentences", "─")
     told = [line.rstrip() for line in shown if line.strip() and not line.startswith(headings)]
     assert told == [line.rstrip() for line in expected if line.strip()]

@@ -81,7 +81,7 @@ class ConfigFile(ActionConfigFile):
 def plain(message: str) -> str:
     """The library's message in this command line's words: where, what, and of a wrong option what there is.
 
-    >>> plain('Parser key "epochs":\n  Expected a number')
+    >>> plain('Parser key "epochs":\\n  Expected a number')
     '--epochs: Expected a number'
     >>> within = "there is no class 'Delta': take Mixture, or the dotted path of your own"
     >>> plain(f'Parser key "inference": Type Callable expects a class: Parser key "family": {within}. Got: Namespace()')
