@@ -14,7 +14,7 @@ from undersong.decoding import Sample, interpolate, reconstruct, sample
 from undersong.demo import demo
 from undersong.errors import UserError
 from undersong.learning import Gradient
-from undersong.text import sentence
+from undersong.text import readable
 
 _SMALL = ["embedding=100", "embedding=8", "hidden=128", "hidden=16", "latent=32", "latent=4"]
 
@@ -65,12 +65,12 @@ def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path, monkeypatch
     for at, text in enumerate(first):
         expected += [
             text,
-            *(f"  {run.name:>8}: {sentence(lines[at].text)}" for run, lines in zip(runs, rewritten, strict=True)),
+            *(f"  {run.name:>8}: {readable(lines[at].text)}" for run, lines in zip(runs, rewritten, strict=True)),
         ]
     for run in runs:
-        expected += [f"  {sentence(line.text)}" for line in sample(run, 5, how, unknown=False, seed=3)]
+        expected += [f"  {readable(line.text)}" for line in sample(run, 5, how, unknown=False, seed=3)]
         steps = interpolate(run, first[0], first[-1], 8, how, unknown=False).steps
-        expected += [f"  {sentence(step.text)}" for step in steps]
+        expected += [f"  {readable(step.text)}" for step in steps]
     headings = ("The same sentences", "─")
     told = [line.rstrip() for line in shown if line.strip() and not line.startswith(headings)]
     assert told == [line.rstrip() for line in expected if line.strip()]

@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from tests.decoding.trained import language_model
@@ -12,7 +13,7 @@ from tests.decoding.trained import language_model
 import undersong
 from undersong.configurable import Configurable
 from undersong.errors import UserError
-from undersong.families import PointMass, StandardPrior
+from undersong.families import LearnedPrior, Mixture, PointMass, StandardPrior
 
 # What has no default follows from the corpus or the model, or is chosen like this.
 GIVEN = {"vocab": 20, "latent": 3, "dim": 3, "count": 3, "chains": 2, "states": 3, "classes": 2, "vectors": None}
@@ -64,5 +65,7 @@ def test_there_are_many() -> None:
 
 
 def test_a_prior_of_one_point_is_refused() -> None:
-    with pytest.raises(UserError):
-        StandardPrior(3, family=PointMass)
+    for family in (PointMass, partial(Mixture, component=PointMass)):
+        for prior in (StandardPrior, LearnedPrior):
+            with pytest.raises(UserError, match="Points are no prior"):
+                prior(3, family=family)

@@ -29,7 +29,7 @@ from undersong.files import read_object, write_atomically
 from undersong.learning import Run
 from undersong.nets.precision import resolve
 from undersong.report import compare
-from undersong.text import sentence
+from undersong.text import readable
 
 _OBJECTIVES = {"vae": ["--objective=ELBO"], "autogen": ["--objective=AutoGen", "--objective.m=1"]}
 _SENTENCES = 32  # a batch
@@ -164,11 +164,11 @@ def _show_sentences(console: Console, runs: list[Run], corpus: Corpus, seed: int
     for number, text in enumerate(first):
         console.print(f"\n{text}", style="bold", markup=False)
         for run, lines in zip(runs, written, strict=True):
-            console.print(f"  {run.name:>8}: {sentence(lines[number].text)}", markup=False)
+            console.print(f"  {run.name:>8}: {readable(lines[number].text)}", markup=False)
     for run in runs:
         console.rule(f"{run.name}: sentences from the prior")
         for line in sample(run, 5, _SEARCH, unknown=False, seed=seed):
-            console.print(f"  {sentence(line.text)}", markup=False)
+            console.print(f"  {readable(line.text)}", markup=False)
         console.rule(f"{run.name}: from one sentence to another")
         for step in interpolate(run, first[0], first[-1], 8, _SEARCH, unknown=False).steps:
-            console.print(f"  {sentence(step.text)}", markup=False)
+            console.print(f"  {readable(step.text)}", markup=False)

@@ -88,7 +88,7 @@ def held(folder: Path) -> Iterator[None]:
 def reason(error: OSError) -> str:
     """Why the system refused a place; where a file stands in the way of a folder, which."""
     named = Path(os.fsdecode(error.filename)) if error.filename else None
-    if named is not None and isinstance(error, NotADirectoryError | FileExistsError):
+    if named is not None and isinstance(error, NotADirectoryError | FileExistsError | FileNotFoundError):
         for place in (named, *named.parents):
             if place.is_symlink() and not place.exists():
                 return f"{place} is a link that leads nowhere"

@@ -25,8 +25,12 @@ _KINDS = {
 _OWN = "or the dotted path of your own"
 _SAID = re.compile(rf"there is no class '.*?{_OWN}")
 _OPTION = re.compile(r"Option '(\w+)' is not accepted")
-_MODULE = re.compile(r"(undersong\.[\w.]+)\] expects a function or a callable class: No module named .*?: (\S+)\.")
+_MODULE = re.compile(
+    r"([\w.]+)\] expects a function or a callable class: (?:No module named|module \S+ has no) .*?"
+    r"Got value: (\S+?)(?=\. |$)"
+)
 _VALUE = re.compile(r"(Expected a [^\n]*?\. Got value: [^\n]*?)(?=\. Got value: |$)")
+_FACTORY = re.compile(r"Callable\[\[([^\]]+)\]")
 _CLASS = re.compile(r"class_path[ =]'([\w.]+)'")
 
 
@@ -95,8 +99,7 @@ def plain(message: str) -> str:
     keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()] if said else message)
     where = f"--{'.'.join(keys)}"
     if said and said.re is _OPTION:
-        owner = [*_CLASS.findall(message[said.end() :]), *reversed(_CLASS.findall(message[: said.start()]))][:1]
-        return f"{where}.{said[1]}: {_options(owner[0]) if owner else 'there is no such option'}"
+        return f"{where}.{said[1]}: {_no_option(message[: said.start()], message[said.end() :])}"
     if said and said.re is _SAID:
         return f"{where}: {said[0]}"
     if said and len(keys) > 1:
@@ -107,7 +110,8 @@ def plain(message: str) -> str:
 def _no_module(found: re.Match[str]) -> str:
     """What to say of a dotted path that leads nowhere, where one of our classes is asked for."""
     module, _, name = found[1].rpartition(".")
-    known = sorted(cls.__name__ for cls in _choices(getattr(import_module(module), name)))
+    ours = module.startswith("undersong.")
+    known = sorted(cls.__name__ for cls in _choices(getattr(import_module(module), name))) if ours else []
     return f"there is no class '{found[2]}': take {', '.join(known) or 'one that --help names'}, {_OWN}"
 
 
@@ -117,14 +121,19 @@ def _kinds(message: str) -> str:
     return re.sub(r"Expected a typing\.Literal\[([^]]*)\]", r"Expected one of \1", message)
 
 
-def _options(path: str) -> str:
-    """What to say of an option that a class, given by its path, does not take."""
-    module, _, name = path.rpartition(".")
+def _no_option(before: str, after: str) -> str:
+    """What to say of an option that a class does not take, or that others give it; of the message around it."""
+    *_, asked = _FACTORY.split(before)
+    named = _CLASS.findall(asked)  # an object of a given class, asked for within whatever class
+    owner = named[-1:] or _CLASS.findall(after)[:1]
+    if not owner:
+        return "there is no such option"
+    given = 0 if named or "Callable[[" not in before else _FACTORY.findall(before)[-1].count(",") + 1
+    module, _, name = owner[0].rpartition(".")
     try:
-        parameters = inspect.signature(getattr(import_module(module), name)).parameters.values()
+        known = list(inspect.signature(getattr(import_module(module), name)).parameters)[given:]
     except (ImportError, AttributeError, TypeError, ValueError):
         return f"{name} has no such option"
-    known = [p.name for p in parameters if p.default is not p.empty]
     return f"{name} has no such option: it takes {', '.join(known) or 'none'}"
 
 

@@ -22,10 +22,10 @@ def visible(text: str) -> str:
     return "".join(c if shows(c) else _escape(c) for c in text)
 
 
-def sentence(text: str) -> str:
+def readable(text: str) -> str:
     """The same of a sentence that a model wrote: one of no words is said to be that, and not left blank.
 
-    >>> sentence("a dog"), sentence("")
+    >>> readable("a dog"), readable("")
     ('a dog', '(no words)')
     """
     return visible(text) or "(no words)"

@@ -110,6 +110,16 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
             ["--objective", "AutoGen", "--objective.m", "Linear", "--objective.m.begin", "3"],
             "--objective.m.begin: Linear has no such option: it takes start, stop, steps, wait",
         ),
+        (
+            ["--model", "MixtureOfExperts", "--model.context", "Label", "--model.context.clases", "3"],
+            "--model.context.clases: Label has no such option: it takes classes, size",
+        ),
+        (
+            ["--learner", "Gradient", "--learner.lr", "Linear", "--learner.lr.begin", "3"],
+            "--learner.lr.begin: Linear has no such option: it takes start, stop, steps, wait",
+        ),
+        (["--model.decoder", "undersong.Decodr"], "--model.decoder: there is no class 'undersong.Decodr': take Bag"),
+        (["--model", "undersong.no.X"], "--model: there is no class 'undersong.no.X': take one that --help names"),
         (["--model.decoder.hidden", "x"], "--model.decoder.hidden: Expected a whole number. Got value: x"),
         (
             ["--model", "GaussianMixture", "--model.vectors", "v.safetensors"],

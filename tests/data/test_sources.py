@@ -5,6 +5,7 @@ import json
 import lzma
 import os
 import re
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -202,6 +203,25 @@ def test_what_an_object_lacks_is_null(tmp_path: Path) -> None:
     texts = [None, None, None, b"a b", b"c d", None, None]
     assert [(row, text or None) for row, text, _ in found] == list(enumerate(texts, 1))
     assert [label for *_, label in found] == [None, None, b"x", b"y", None, None, b"3"]
+
+
+def test_objects_are_counted_by_what_they_lack_and_may_name_their_text_in_both_usual_ways(tmp_path: Path) -> None:
+    lines = ['{"sentence": "a b c d e"}', '{"text": "f g h i j"}', "", '{"txt": "k l m n o"}', '{"text": null}', "{}"]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    corpus = prepare(str(tmp_path / "a.jsonl"), out=tmp_path / "out", splits=(1, 0, 0), show_progress=False)
+    assert texts(corpus)[0] == ["a b c d e", "f g h i j"]
+    assert corpus.info["skipped"] == {"no 'text' or 'sentence'": 1, "no words": 3}
+
+
+def test_other_fields_of_objects_are_not_held(tmp_path: Path) -> None:
+    rows = [{"text": "a b c d e", "page": "x" * 30_000} for _ in range(3000)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (part,) = find_source(str(tmp_path / "a.jsonl"), Columns()).parts
+    tracemalloc.start()
+    assert sum(len(batch) for batch in part.read()) == 3000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20_000_000  # of 90 MB
 
 
 def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:

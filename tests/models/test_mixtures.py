@@ -93,7 +93,7 @@ def test_a_beta_of_nothing_asks_for_the_distortion_alone() -> None:
     torch.manual_seed(1)
     model = MODELS["unigrams"]().double()
     _, loss = System(model, Exact(V, K), Marginal(), Beta(0.0)).loss(X, 0)
-    q, joint = model.posterior(X), model.log_joint(X)
+    q, joint = model.posterior(X), sum(model.parts(X))
     distortion = (joint.softmax(-1) * model.log_likelihoods(X)).sum(-1)  # E_p(z|x) log p(x|z), nats
     torch.testing.assert_close(-loss, distortion.mean())
     assert float((q.log_partition - distortion).abs().max()) > 1e-3
@@ -123,6 +123,13 @@ def test_experts_and_their_gate_read_one_context() -> None:
     (features,) = read
     joint = model.gate(features).log_softmax(-1) + model.experts(model.context.rest(X), features)
     torch.testing.assert_close(found, joint.logsumexp(-1))
+    read.clear()
+    whole = System(model, Exact(V, K), Marginal(), AutoGen(1.0))
+    d, _ = whole.loss(X, 0)
+    (features,) = read
+    weights = model.gate(features).log_softmax(-1)
+    q = (weights + model.experts(model.context.rest(X), features)).log_softmax(-1)
+    torch.testing.assert_close(d.kl, (q.exp() * (q - weights)).sum(-1))
 
 
 def test_labels_that_are_given_leave_one_cluster(model: nn.Module) -> None:

@@ -11,7 +11,7 @@ from undersong.learning import Run
 from undersong.report.evidence import Evidence
 from undersong.report.examples import drawn, first, from_prior
 from undersong.report.tables import Cell, Table
-from undersong.text import sentence
+from undersong.text import readable
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def test_a_model_without_z_writes_different_sentences_beside_one_with_it(home: P
     (table,) = from_prior([run, plain], 10, Greedy(), seed=0).blocks
     assert isinstance(table, Table)
     searched, sampled = zip(*table.rows, strict=True)
-    assert list(searched) == [Cell(sentence(found.text)) for found in sample(run.run, 10, Greedy(), unknown=False)]
+    assert list(searched) == [Cell(readable(found.text)) for found in sample(run.run, 10, Greedy(), unknown=False)]
     assert len({cell.value for cell in sampled}) > 5

@@ -15,7 +15,7 @@ from undersong.report import compare, sections
 from undersong.report.evidence import Evidence, names
 from undersong.report.html import Notice
 from undersong.report.tables import Table
-from undersong.text import sentence
+from undersong.text import readable
 
 
 def made(home: Path, out: Path, *runs: str, **options) -> str:
@@ -89,7 +89,7 @@ def test_every_sentence_is_what_its_own_run_writes(home: Path, tmp_path: Path, s
             told[2]: [s.text for s in interpolate(run, *ends, 4, how, False, unknown=False, seed=seed).steps],
         }
         for title, lines in written.items():
-            assert [text.strip() for text in page.cells[title, name]] == list(map(sentence, lines)), (title, name)
+            assert [text.strip() for text in page.cells[title, name]] == list(map(readable, lines)), (title, name)
     for title in told:
         assert page.cells[title, "vae"] != page.cells[title, "<b>$autogen"], title
 

@@ -4,8 +4,8 @@ Written for `daft`, so that it runs embedded here or on a Ray cluster (there wit
 source in the order in which they are done). Its columns are ``words`` (list of strings), ``split`` (0 train, 1 valid,
 2 test), ``label`` (as written, or null) and ``skipped`` (a reason, or null for lines kept). The split of a line is
 ``xxh64`` of its words joined by spaces, lower-cased: the same words always fall into the same split, whatever their
-case. Lines of a treebank also have
-``annotated`` (whether their annotation is to be kept) and the columns of ``ANNOTATED``.
+case. Lines of a treebank also have ``annotated`` (whether their annotation is to be kept) and the columns of
+``ANNOTATED``.
 
 Three things are tuned: steps of 8192 lines keep memory flat, functions hand back Arrow's own lists (Python lists are
 slow and grow), and errors travel as rows (an exception would arrive as daft's own, without its kind). Lines left out

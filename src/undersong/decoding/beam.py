@@ -18,6 +18,7 @@ from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis, Search
 from undersong.errors import UserError
 from undersong.nets import Reader
+from undersong.settings import need_finite
 
 
 class Beam(Search):
@@ -31,7 +32,8 @@ class Beam(Search):
     def __init__(self, width: int = 10, length_penalty: float = 0.0):
         if width < 1:
             raise UserError(f"a beam of width {width} holds nothing: use 1 or more.")
-        if not length_penalty >= 0:
+        need_finite(length_penalty=length_penalty)
+        if length_penalty < 0:
             raise UserError(f"length_penalty {length_penalty} is below 0: use 0 for none, more for longer sentences.")
         self.width, self.length_penalty, self.rows = width, length_penalty, width
 

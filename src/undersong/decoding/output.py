@@ -4,6 +4,7 @@ A model's words and a person's input may hold characters that command a terminal
 direction): none reaches it. Knows nothing of models.
 """
 
+import errno
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -19,8 +20,8 @@ from undersong.data.corpora.annotated import Sentence as Annotated
 from undersong.decoding.generating import Interpolation, Sentence
 from undersong.decoding.rewriting import Rewriting
 from undersong.errors import UserError
-from undersong.files import new_file
-from undersong.text import sentence, shows, visible
+from undersong.files import new_file, reason
+from undersong.text import readable, shows, visible
 
 
 def as_json(results: Sequence[Any]) -> str:
@@ -45,13 +46,13 @@ def tagged(sentence: Annotated) -> str:
 
 def rewritings(results: Iterable[Rewriting]) -> str:
     """Each sentence above what became of it."""
-    rows = (f"{visible(r.source)}\n  {r.log_prob:9.2f}  {sentence(r.text)}" for r in results)
+    rows = (f"{visible(r.source)}\n  {r.log_prob:9.2f}  {readable(r.text)}" for r in results)
     return "\n".join(rows)
 
 
 def sentences(results: Iterable[Sentence]) -> str:
     """One sentence a line after its log-probability."""
-    return "\n".join(f"{r.log_prob:9.2f}  {sentence(r.text)}" for r in results)
+    return "\n".join(f"{r.log_prob:9.2f}  {readable(r.text)}" for r in results)
 
 
 def interpolation(result: Interpolation) -> str:
@@ -77,7 +78,8 @@ def check_ending(out: Path) -> None:
     if out.suffix not in (".npy", ".parquet"):
         raise UserError(f"{out} ends neither in .npy nor in .parquet: choose one of the two.")
     if not out.parent.is_dir():
-        raise UserError(f"{out} cannot be written: there is no folder {out.parent}; make it first.")
+        why = NotADirectoryError(errno.ENOTDIR, f"there is no folder {out.parent}; make it first", str(out.parent))
+        raise UserError(f"{out} cannot be written: {reason(why)}.")
 
 
 def write_vectors(out: Path, texts: Sequence[str], z: NDArray[np.float32]) -> None:

@@ -15,6 +15,7 @@ class Assignment(Structured):
 
     Args:
         scores: log-scores [B, K], nats; -inf forbids.
+        prior: p(z) for the same sentences, where this is a posterior made from it.
 
     >>> q = Assignment(torch.tensor([[0.5, 0.25]]).log())
     >>> round(q.log_partition.exp().item(), 4), q.mode.item()
@@ -24,7 +25,8 @@ class Assignment(Structured):
     telling = (0,)
     has_enumerate_support = True
 
-    def __init__(self, scores: Tensor):
+    def __init__(self, scores: Tensor, prior: "Assignment | None" = None):
+        self.prior = prior
         super().__init__((scores,), torch.ones(len(scores), dtype=torch.int64, device=scores.device), ())
 
     def inside(self, semiring: Semiring) -> Tensor:

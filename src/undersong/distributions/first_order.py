@@ -34,7 +34,8 @@ def first_order(advice: str) -> Callable[[Made], Made]:
 
         @wraps(forward)
         def remembering(ctx: Any, *given: Any) -> Any:
-            ctx.given = [t for t in given if isinstance(t, Tensor) and t.requires_grad]
+            with torch.enable_grad():
+                ctx.given = [_Link.apply(t) for t in given if isinstance(t, Tensor) and t.requires_grad]
             return forward(ctx, *given)
 
         @wraps(backward)
@@ -50,6 +51,18 @@ def first_order(advice: str) -> Callable[[Made], Made]:
         return function
 
     return mark
+
+
+class _Link(torch.autograd.Function):
+    """What depends on a tensor and holds none of its numbers."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor) -> Tensor:
+        return source.new_empty(0)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> None:
+        return None
 
 
 class _Refuse(torch.autograd.Function):

@@ -31,13 +31,13 @@ class Marginal(Estimator):
     >>> q = Categorical(logits=torch.zeros(2, 3))
     >>> q.log_partition = torch.tensor([-7.0, -9.0])
     >>> from undersong.objectives import ELBO
-    >>> Marginal()(q, SimpleNamespace(step=0), ELBO())[1].item()
+    >>> Marginal()(q, SimpleNamespace(step=0, prior=lambda: q), ELBO())[1].item()
     8.0
     """
 
     def forward(self, q: Distribution, score: Score, objective: Objective) -> tuple[Draw, Tensor]:
         """The draw without z, and the loss -mean_b objective_b."""
-        d = _summed(q, score.step) if objective.tight else _told_apart(q, score.prior, score.step)
+        d = _told_apart(q, score.prior, score.step)
         return d, -objective(d).mean()
 
     def judge(self, model: Model, x: Batch, q: Distribution, objective: Objective, step: int, seed: int) -> Draw:
@@ -48,7 +48,10 @@ class Marginal(Estimator):
 def _told_apart(q: Distribution, prior: Callable[[], Distribution], step: int) -> Draw:
     """What is summed out, with the rate KL(p(z|x) || p(z)) told apart where z can be enumerated."""
     d = _summed(q, step)
-    rate = kl_parts(q, prior()) if q.has_enumerate_support else None
+    if not q.has_enumerate_support:
+        return d
+    made_from = getattr(q, "prior", None)  # of the same pass through the nets
+    rate = kl_parts(q, prior() if made_from is None else made_from)
     if rate is None:
         return d
     return replace(d, log_px=d.log_px + rate.T, log_qz=rate.T, parts=rate)  # rate [B, 1]

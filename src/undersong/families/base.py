@@ -17,7 +17,12 @@ class Family(Configurable, nn.Module, ABC):
     """Distributions over vectors of ``dim`` numbers; zeros give the standard member.
 
     Write ``num_params`` and ``forward``; amortised and per-sentence inference, priors and mixtures come free.
+
+    Attributes:
+        has_density: False where all mass is at points.
     """
+
+    has_density: bool = True
 
     def __init__(self, dim: int):
         super().__init__()

@@ -17,6 +17,8 @@ class PointMass(Family):
     [1.0, 2.0]
     """
 
+    has_density = False
+
     @property
     def num_params(self) -> int:
         return self.dim

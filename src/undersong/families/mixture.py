@@ -32,6 +32,7 @@ class Mixture(Family):
         need(1, components=components)
         self.components = components
         self.component = component(dim)
+        self.has_density = self.component.has_density
 
     @property
     def num_params(self) -> int:

@@ -13,7 +13,6 @@ from torch.distributions import Distribution
 from undersong.configurable import Configurable
 from undersong.errors import UserError
 from undersong.families.base import Family
-from undersong.families.delta import PointMass
 from undersong.families.gaussian import DiagonalGaussian
 from undersong.families.mixture import Mixture
 
@@ -30,8 +29,11 @@ class Prior(Configurable, nn.Module, ABC):
     def __init__(self, dim: int, family: Callable[[int], Family]):
         super().__init__()
         self.family = family(dim)
-        if isinstance(self.family, PointMass):
-            raise UserError("A point mass is no prior: nothing but that point could be. Use a Gaussian, or a mixture.")
+        if not self.family.has_density:
+            raise UserError(
+                "Points are no prior: nothing but they could be. Use DiagonalGaussian, IsotropicGaussian, or a Mixture "
+                "of these."
+            )
 
     def forward(self) -> Distribution:
         """The prior over one latent vector: batch shape [], event shape [dim]."""

@@ -23,7 +23,7 @@ from undersong.data.batching import Batches
 from undersong.data.store import Corpus
 from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
-from undersong.families import PointMass
+from undersong.families import Family
 from undersong.files import held, write_atomically
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
@@ -65,7 +65,7 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
                 f"{type(system.model).__name__} has no latent variable to infer: leave --inference as it is, or set it "
                 "to Exact."
             )
-        if system.objective.needs_density and isinstance(getattr(system.inference, "family", None), PointMass):
+        if system.objective.needs_density and not getattr(system.inference, "family", Family).has_density:
             raise UserError(
                 f"The posterior is a point mass, which has no density, and {type(system.objective).__name__} needs "
                 "one: use the Autoencoder objective, or another family (DiagonalGaussian, IsotropicGaussian)."

@@ -29,9 +29,9 @@ class Mixture(SummedOut):
     def log_likelihoods(self, x: Batch) -> Tensor:
         """log p(x|z = k) for every k: [B, K], nats."""
 
-    def log_joint(self, x: Batch) -> Tensor:
-        """log p(x, z = k) for every k: [B, K], nats."""
-        return self.log_weights(x) + self.log_likelihoods(x)
+    def parts(self, x: Batch) -> tuple[Tensor, Tensor]:
+        """``log_weights`` and ``log_likelihoods`` of the same sentences, for models that make them of one thing."""
+        return self.log_weights(x), self.log_likelihoods(x)
 
     def prior(self, x: Batch | None = None) -> Assignment:
         """p(z): batch shape [B], or [1] where there is no sentence."""
@@ -43,8 +43,9 @@ class Mixture(SummedOut):
 
     def posterior(self, x: Batch, *, given: bool = False) -> Assignment:
         """p(z|x); given x's labels, a labelled sentence is in the cluster of that number."""
-        scores = self.log_joint(x)
-        return Assignment(agreeing(scores, x) if given else scores)
+        weights, likelihoods = self.parts(x)
+        scores = weights + likelihoods  # [B, K]
+        return Assignment(agreeing(scores, x) if given else scores, Assignment(weights.expand_as(scores)))
 
 
 def agreeing(scores: Tensor, x: Batch) -> Tensor:

@@ -49,7 +49,8 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         separate: bool = False,
     ):
         super().__init__()
-        need(1, latent=latent, code=code)
+        need(1, latent=latent)
+        need(0 if separate else 1, code=code)
         self.vocab, self.latent = vocab, latent
         self.context = context(vocab)
         self.event, self.reads = self.context.event, self.context.reads
@@ -70,10 +71,10 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         """log p(x|z = k, c) of what the context leaves, for every k: [B, K], nats."""
         return self.experts(self.context.rest(x), self.context(x))
 
-    def log_joint(self, x: Batch) -> Tensor:
-        """log p(x, z = k|c) for every k: [B, K], nats; gate and experts read one context, dropout and all."""
+    def parts(self, x: Batch) -> tuple[Tensor, Tensor]:
+        """Both of one context, dropout and all: [B, K] each."""
         features = self.context(x)
-        return self._gated(features) + self.experts(self.context.rest(x), features)
+        return self._gated(features), self.experts(self.context.rest(x), features)
 
     def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
         """Of sentences of so many words, how many words and ends are scored."""

@@ -43,7 +43,8 @@ class MixtureOfRNNs(Configurable, nn.Module, Mixture):
         separate: bool = False,
     ):
         super().__init__()
-        need(1, latent=latent, code=code)
+        need(1, latent=latent)
+        need(0 if separate else 1, code=code)
         self.vocab, self.latent = vocab, latent
         self.weights = nn.Parameter(torch.zeros(latent))
         self.experts = Experts(vocab, latent, 0, code, decoder, separate)

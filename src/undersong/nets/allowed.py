@@ -52,9 +52,8 @@ def best_words(log_p: Tensor, k: int, allowed: Allowed) -> tuple[Tensor, Tensor]
     >>> best_words(log_p, 2, Allowed(torch.tensor([[True, False, True, True]])))[1].tolist()
     [[5, 4]]
     """
-    values, words = allowed.among(log_p).topk(
-        min(k + len(SPECIAL), log_p.shape[1]), 1
-    )  # whatever is banned, k others are left
+    enough = min(k + len(SPECIAL), log_p.shape[1])  # whatever is banned, k others are left
+    values, words = allowed.among(log_p).topk(enough, 1)
     forced = None if allowed.forced is None else log_p.gather(1, allowed.forced.clamp(min=0)[:, None])
     return best_among(values, words, min(k, log_p.shape[1]), allowed, forced)
 

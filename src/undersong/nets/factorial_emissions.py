@@ -118,7 +118,7 @@ class ProductTable(FactorialEmission):
 
     def possible(self, x: Batch) -> Tensor:
         """[B, T]"""
-        return self.joint(x).amax(-1) > -torch.inf
+        return (self.words.logits > -torch.inf).any(1)[x.tokens]
 
     def count(self, x: Batch, joint: Tensor) -> dict[str, Tensor]:
         """How often each word stood in each joint state: [V, K^M]."""

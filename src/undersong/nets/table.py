@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.errors import UserError
+from undersong.settings import need_finite
 
 
 class Countable(nn.Module, ABC):
@@ -82,7 +83,8 @@ class Table(Countable):
 
     def __init__(self, *shape: int, smoothing: float = 0.0):
         super().__init__()
-        if not smoothing >= 0:
+        need_finite(smoothing=smoothing)
+        if smoothing < 0:
             raise UserError(f"A table's smoothing of {smoothing:g} would take counts away: give 0 or more.")
         self.smoothing = smoothing
         self.logits = nn.Parameter(torch.randn(shape))  # rows differ at the start, or no learner could tell them apart

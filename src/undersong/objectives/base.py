@@ -22,14 +22,12 @@ class Objective(Configurable, ABC):
         couples_batch: True where the sentences of a batch share a term, so that a sentence has no value of its own.
         needs_density: False where the objective has no use for log q(z|x), so that q may be a point.
         by_dimension: True where the KL of each dimension counts, so that the KL of a whole sentence will not do.
-        tight: True where it is log p(x) whenever q(z|x) is p(z|x), so that nothing is asked of log p(x|z) and KL apart.
     """
 
     samples: int = 1
     couples_batch: bool = False
     needs_density: bool = True
     by_dimension: bool = False
-    tight: bool = False
 
     @abstractmethod
     def __call__(self, d: Draw) -> Tensor:

@@ -14,8 +14,6 @@ class ELBO(Objective):
         samples: of z for each sentence.
     """
 
-    tight = True
-
     def __init__(self, samples: int = 1):
         need(1, samples=samples)
         self.samples = samples

@@ -14,8 +14,6 @@ class IWAE(Objective):
         samples: K.
     """
 
-    tight = True
-
     def __init__(self, samples: int = 5):
         need(1, samples=samples)
         self.samples = samples

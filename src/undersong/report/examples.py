@@ -16,7 +16,7 @@ from undersong.decoding import Sample, Search, impute, interpolate, reconstruct,
 from undersong.report.evidence import Evidence
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
-from undersong.text import sentence
+from undersong.text import readable
 
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
 SHARE = 0.25  # of a sentence's words; IGP, table 5
@@ -40,7 +40,7 @@ def rewritten(
     latent = [run for run in runs if run.rewrites]
     if texts and latent:
         columns = [
-            [sentence(r.text) for r in reconstruct(run.run, texts, search, posterior_mean, unknown=False, seed=seed)]
+            [readable(r.text) for r in reconstruct(run.run, texts, search, posterior_mean, unknown=False, seed=seed)]
             for run in latent
         ]
         rows = tuple((Cell(text), *map(Cell, line)) for text, *line in zip(texts, *columns, strict=True))
@@ -79,7 +79,7 @@ def completed(
         return Section("Completions", ())
     kept = [" ".join(each[: max(1, int(SHARE * len(each)))]) for each in texts.values()]
     columns = [
-        [sentence(r.text) for r in impute(run.run, kept, search, posterior_mean, unknown=False, seed=seed)]
+        [readable(r.text) for r in impute(run.run, kept, search, posterior_mean, unknown=False, seed=seed)]
         for run in latent
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(texts, kept, *columns, strict=True))
@@ -100,7 +100,7 @@ def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) 
     # Without z, any search but sampling writes one sentence again and again.
     searches = [search if run.latent else Sample() for run in runs]
     columns = [
-        [sentence(s.text) for s in sample(run.run, count, how, unknown=False, seed=seed)]
+        [readable(s.text) for s in sample(run.run, count, how, unknown=False, seed=seed)]
         for run, how in zip(runs, searches, strict=True)
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
@@ -125,7 +125,7 @@ def walks(
         interpolate(run.run, start, end, steps, search, posterior_mean, unknown=False, seed=seed).steps
         for run in latent
     ]
-    rows = tuple(tuple(Cell(sentence(step.text)) for step in line) for line in zip(*columns, strict=True))
+    rows = tuple(tuple(Cell(readable(step.text)) for step in line) for line in zip(*columns, strict=True))
     lead = Paragraph(f"From “{start}” to “{end}”, drawn at random from those that fit.")
     notes: tuple[str, ...] = (
         "Evenly spaced points on the line between the two sentences' z; found and filtered as above.",

@@ -49,7 +49,7 @@ def histograms(models: Mapping[str, Arrays], theme: Theme = LIGHT) -> Figure:
         below.set_xlim(variances[0], variances[-1])
         below.minorticks_off()  # of a narrow range matplotlib writes every tenth, one over the other
         ticks = np.geomspace(values.min(), values.max(), 3) if values.max() > 1.05 * values.min() else values[:1]
-        below.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        below.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
         for d in np.argsort(active):
             _outline(above, found["mean"][:, d], means, colours[bool(active[d])])
             if found["variance"].any():

@@ -199,7 +199,7 @@ def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
         return []
     row, _, _ = (line if header else line.lstrip(b"\r\n")).partition(b"\n")
     if not row.strip():
-        raise UserError(f"{path}, row 1, is blank: the first row names the columns.")
+        raise UserError(f"{path}, row 1, is blank: the first row tells the columns.")
     try:
         names = pacsv.read_csv(pa.BufferReader(row + b"\n"), reading, parse).column_names
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -208,26 +208,46 @@ def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
 
 
 def read_jsonl(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.RecordBatch]:
-    """The objects of a file of JSON lines; what one lacks is null, but some of the first must have each column."""
-    text = None
+    """The objects of a file of JSON lines; one that lacks the text is counted as such, a label or split is then null.
+
+    Some of the first objects must have each column that is asked for. Where none is, each object's text is what has one
+    of the usual names in it, or all have one and the same name alone.
+    """
+    texts: tuple[str, ...] = ()
     with opened(path) as file:
         lines = enumerate(file, start=1)
-        while block := list(islice(lines, BLOCK)):
-            objects = [(number, _object(line, f"{path}, line {number}")) for number, line in block]
-            names = dict.fromkeys(name for _, found in objects for name in found)
-            text = text or (columns.text_in(list(names), str(path)) if names else None)
-            yield _jsonl_block(objects, columns, text, split, str(path))
+        while True:
+            names: dict[str, None] = {}
+            objects = []
+            for number, line in islice(lines, BLOCK):
+                found = _object(line, f"{path}, line {number}")
+                names |= dict.fromkeys(found)
+                objects.append((number, _used(found, columns)))
+            if not objects:
+                return
+            if names and not texts:
+                chosen = columns.text_in(list(names), str(path))
+                texts = _USUAL if columns.text is None and chosen in _USUAL else (chosen,)
+            yield _jsonl_block(objects, columns, texts, split, str(path))
+
+
+def _used(found: dict[str, Any], columns: Columns) -> dict[str, Any] | None:
+    """What may be asked of an object, the rest left behind; None for a blank line."""
+    kept = {columns.text, columns.label, columns.split, *(_USUAL if columns.text is None else ())}
+    return {name: value for name, value in found.items() if name in kept or len(found) == 1} if found else None
 
 
 def _jsonl_block(
-    objects: list[tuple[int, dict[str, Any]]], columns: Columns, text: str | None, split: int, where: str
+    objects: list[tuple[int, dict[str, Any] | None]], columns: Columns, texts: tuple[str, ...], split: int, where: str
 ) -> pa.RecordBatch:
-    def of(found: dict[str, Any], name: str | None) -> Any:
-        return None if name is None else found.get(name)
+    def of(found: dict[str, Any] | None, name: str | None) -> Any:
+        return None if found is None or name is None else found.get(name)
 
-    rows = list[tuple[int, str | None, str | None]]()
+    rows, reasons = list[tuple[int, str | None, str | None]](), list[str | None]()
     for number, found in objects:
-        words, label = of(found, text), of(found, columns.label)
+        name = next((name for name in texts if found and name in found), None)
+        reasons.append(None if found is None or name else f"no {' or '.join(map(repr, texts))}")
+        words, label = of(found, name), of(found, columns.label)
         if words is not None and not isinstance(words, str):
             raise UserError(
                 f"{where}, line {number}: the text is {type(words).__name__}, not a string: give another with "
@@ -235,6 +255,7 @@ def _jsonl_block(
             )
         rows.append((number, words, label if label is None or isinstance(label, str) else json.dumps(label)))
     (batch,) = of_rows(rows, split)
+    batch = batch.set_column(4, batch.schema.field("skipped"), pa.array(reasons, pa.large_string()))
     if columns.split is None:
         return batch
     splits = splits_of([of(found, columns.split) for _, found in objects], where)
