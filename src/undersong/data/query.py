@@ -207,7 +207,7 @@ def splits_said(source: Source, skip_invalid: bool) -> frozenset[int]:
 def _split(rules: Rules) -> daft.Expression:
     """Where a line belongs: where it says, or by the hash of its words."""
     said = col("split")
-    key = _key(rules)
+    key = key_of(rules)
     if not rules.given:
         return when(said == FAILED, said).otherwise(_by_hash(key, {0, 1, 2}, rules.splits))
     missing = {0, 1, 2} - rules.given
@@ -222,10 +222,10 @@ def _annotated(rules: Rules) -> Any:
     if rules.annotated >= 1:
         return lit(True)
     held_out: Any = col("split") != 0
-    return held_out | (_key(rules, seed=1) < lit(round(rules.annotated * 2**64)).cast(DataType.uint64()))
+    return held_out | (key_of(rules, seed=1) < lit(round(rules.annotated * 2**64)).cast(DataType.uint64()))
 
 
-def _key(rules: Rules, seed: int = 0) -> Any:
+def key_of(rules: Rules, seed: int = 0) -> Any:
     """A number that the same words always have, in capitals or not."""
     text: Any = col("words").list_join(" ")
     return stable_hash(text if rules.lowercase else text.lower(), seed=seed, hash_function="xxhash64")

@@ -1,7 +1,7 @@
 """A corpus of a given size out of a larger one: of each split, the sentences whose words hash lowest.
 
-``xxh64`` of the words joined by spaces decides, as it does of splits, but under another seed: the choice is the same on
-every machine, and equal sentences are taken together. Knows nothing of recipes.
+The key that divides into splits decides, but under another seed: the choice is the same on every machine, and equal
+sentences are taken together. Knows nothing of recipes.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from daft import col
-from daft.functions import hash as stable_hash
 
 from undersong.data.corpora.find import find_source, unescaped
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.progress import progress
-from undersong.data.query import Rules, lines, own_gate, run, splits_said
+from undersong.data.query import Rules, key_of, lines, own_gate, run, splits_said
 from undersong.data.store import SPLITS
 from undersong.files import new_file
 
@@ -47,7 +46,7 @@ def take(settings: Mapping[str, Any], sizes: Mapping[str, int], target: Path) ->
     kept = {name: _SCHEMA.empty_table() for name in SPLITS}
     gate, read = own_gate(), 0
     query = lines(source, rules, gate).with_column("text", col("words").list_join(" "))
-    query = query.with_column("key", stable_hash(col("text"), seed=SEED, hash_function="xxhash64"))
+    query = query.with_column("key", key_of(rules, SEED))
     with progress() as steps:
         done = steps.step("choosing sentences")
         for batch in run(query, gate):
