@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from undersong.nets.one_pass import Found, OnePass
-from undersong.nets.products import OuterSum
+from undersong.nets.products import OuterSum, product
 
 # Nats. Above it sums of E times vectors, and hidden states over s, are far from the ends of fp32's range.
 LEAST = -60.0
@@ -52,8 +52,8 @@ class ExpPass(OnePass):
         for rows in self.slices():
             places = self.places[rows]
             e = room[: len(self.words) * len(places)].view(-1, len(places))  # [V, n]
-            torch.mm(self.words, places.t(), out=e).exp_()
-            sums = torch.mm(vectors, e).to(found.dtype)  # [C, n], or [1, n]
+            product(self.words, places.t(), out=e).exp_()
+            sums = product(vectors, e).to(found.dtype)  # [C, n], or [1, n]
             s = sums[width + 1 if of_hidden else 0]
             found[rows] -= s.log()
             if in_hidden is not None:

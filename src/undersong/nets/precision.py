@@ -2,7 +2,7 @@
 
 Parameters, gradients, optimiser state and sums stay fp32 whatever is chosen here; what large matrix products read is
 rounded, and what they give is rounded once. Whether that pays depends on the machine: several times faster with
-AMX, much slower without arithmetic for it, and between the two ``auto`` times a product of each kind, once a process.
+AMX, slower without arithmetic for it, and between the two ``auto`` times a product of each kind, once a process.
 
 Knows nothing of what is multiplied.
 """
@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from undersong.errors import UserError
-from undersong.nets.products import has_amx
+from undersong.nets.products import has_amx, multiplied_in
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def bf16_is_faster(device: str) -> bool:
         return False
     if has_amx():  # neighbours on its tiles could mislead a short measurement, and do not change the answer
         return True
+    if multiplied_in(torch.bfloat16, device) != torch.bfloat16:
+        return False
     with torch.no_grad():
         left, right = torch.ones(128, 512), torch.ones(512, 2048)
         pairs = [(left, right), (left.bfloat16(), right.bfloat16())]

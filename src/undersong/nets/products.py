@@ -6,6 +6,10 @@ than it saves, in memory touched for the first time above all. On Intel's, torch
 (measured: Emerald Rapids). oneDNN's products are reached through torch's own operators, which other processors and
 builds may lack: then it is ``torch.nn.functional.linear``.
 
+Without arithmetic for bf16 (processors with AVX2 alone) a bf16 product would take two hundred times as long as one in
+fp32 (measured: Zen 3). There the rounded numbers are multiplied in fp32, and the results rounded: the same numbers, as
+products and sums are fp32 either way.
+
 Knows nothing of what is multiplied, nor of gradients.
 """
 
@@ -36,19 +40,22 @@ class Matrix:
     """
 
     def __init__(self, matrix: Tensor, dtype: torch.dtype, rows: int, uses: int) -> None:
-        self._matrix = matrix.detach().to(dtype)
+        self._dtype, self._inside = dtype, multiplied_in(dtype, matrix.device.type)
+        self._matrix = matrix.detach().to(dtype).to(self._inside)
         straight = matrix.is_contiguous()
-        laid_out = dtype == torch.float32 and rows * uses >= _ROWS_IN_FP32
-        laid_out |= dtype == torch.bfloat16 and uses >= _PRODUCTS_IN_BF16[0 if straight else 1]
-        self._fast = (laid_out or straight or dtype == torch.float32) and _onednn(matrix.device.type, dtype)
+        laid_out = self._inside == torch.float32 and rows * uses >= _ROWS_IN_FP32
+        laid_out |= self._inside == torch.bfloat16 and uses >= _PRODUCTS_IN_BF16[0 if straight else 1]
+        near = laid_out or straight or self._inside == torch.float32
+        self._fast = near and _onednn(matrix.device.type, self._inside)
         if self._fast and laid_out:
             self._matrix = torch.ops.mkldnn._reorder_linear_weight(self._matrix, rows)
 
     def __call__(self, left: Tensor, bias: Tensor | None = None) -> Tensor:
         """left [N, K] @ matrix.T (+ bias [M]): [N, M], all of the matrix's dtype."""
+        left, bias = left.to(self._inside), None if bias is None else bias.to(self._inside)
         if self._fast:
-            return torch.ops.mkldnn._linear_pointwise(left, self._matrix, bias, "none", [], "")
-        return torch.nn.functional.linear(left, self._matrix, bias)
+            return torch.ops.mkldnn._linear_pointwise(left, self._matrix, bias, "none", [], "").to(self._dtype)
+        return torch.nn.functional.linear(left, self._matrix, bias).to(self._dtype)
 
 
 class OuterSum:
@@ -78,7 +85,7 @@ class OuterSum:
     def add(self, left: Tensor, right: Tensor) -> None:
         """Add the outer products of the rows of left [n, A] and right [n, B or more], of one dtype."""
         if left.dtype != self._weight.dtype:
-            self._part = torch.mm(left.t(), right, out=self._part)
+            self._part = product(left.t(), right, out=self._part)
             within, beside = self._part.tensor_split([self._weight.shape[1]], 1)
             if self._sum is None or self._extra is None:
                 self._sum, self._extra = within.to(self._weight.dtype), beside.to(self._weight.dtype)
@@ -108,6 +115,36 @@ class OuterSum:
         if self._extra is not None:
             return self._extra[:, column].contiguous()
         return (self._sum.t() if self._turned else self._sum)[:, self._weight.shape[1] + column].contiguous()
+
+
+def product(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+    """left [N, K] @ right [K, M]: [N, M], all of one dtype."""
+    inside = multiplied_in(left.dtype, left.device.type)
+    if inside == left.dtype:
+        return torch.mm(left, right, out=out)
+    made = torch.mm(left.to(inside), right.to(inside))
+    return made.to(left.dtype) if out is None else out.copy_(made)
+
+
+def rounded_linear(left: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """left [..., K] @ weight.T, [M, K], by a product that reads and gives ``dtype``: [..., M], of left's own dtype.
+
+    Of plain operations, differentiable any number of times.
+    """
+    inside = multiplied_in(dtype, left.device.type)
+    read, matrix = left.to(dtype).to(inside), weight.to(dtype).to(inside)
+    return torch.nn.functional.linear(read, matrix).to(dtype).to(left.dtype)
+
+
+@cache
+def multiplied_in(dtype: torch.dtype, device: str) -> torch.dtype:
+    """What numbers of ``dtype`` are multiplied in: fp32 where the processor lacks arithmetic for bf16."""
+    if dtype != torch.bfloat16 or device != "cpu":
+        return dtype
+    try:
+        return dtype if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+    except (AttributeError, RuntimeError):  # a build without oneDNN
+        return torch.float32
 
 
 @cache

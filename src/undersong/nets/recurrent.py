@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from undersong.nets.cells import Cell, GRUCell, LSTMCell, State
 from undersong.nets.precision import FP32, Precision
+from undersong.nets.products import rounded_linear
 from undersong.nets.scan import scan
 from undersong.nets.vendor import Vendor
 
@@ -119,8 +120,7 @@ class Recurrent(nn.Module, ABC):
     def _product(self, left: Tensor, weight: Tensor) -> Tensor:
         if self.precision.name == "fp32":
             return nn.functional.linear(left, weight)
-        dtype = self.precision.dtype
-        return nn.functional.linear(left.to(dtype), weight.to(dtype)).to(left.dtype)
+        return rounded_linear(left, weight, self.precision.dtype)
 
 
 class LSTM(Recurrent):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from undersong.nets.one_pass import Found, OnePass
-from undersong.nets.products import Matrix, OuterSum
+from undersong.nets.products import Matrix, OuterSum, product
 
 _CHUNK = 24_000_000  # bytes of a chunk of logits, which a last-level cache holds
 _CHUNK_CUDA = 256_000_000  # on CUDA: rows enough that a product keeps all of a device busy
@@ -55,7 +55,7 @@ class SoftmaxPass(OnePass):
             if upstream is not None and in_weight is not None and in_bias is not None:
                 factor = -upstream[rows]
                 in_weight.add(p, (self.hidden[rows] * factor[:, None]).to(self.dtype))
-                in_bias += torch.mm(factor[None].to(self.dtype), p)[0]
+                in_bias += product(factor[None].to(self.dtype), p)[0]
             del logits, p  # before the next chunk is made
         return self.own - lse, in_hidden, None if in_weight is None else in_weight.total(), in_bias
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from undersong.nets.fused import log_prob
 from undersong.nets.precision import FP32, Precision
+from undersong.nets.products import rounded_linear
 
 
 class Vocabulary(nn.Module):
@@ -56,8 +57,7 @@ class Vocabulary(nn.Module):
         """Unnormalised log-probabilities: [..., H] -> [..., V]."""
         if self.precision.name == "fp32":
             return nn.functional.linear(hidden, self.weight, self.bias)
-        dtype = self.precision.dtype
-        return nn.functional.linear(hidden.to(dtype), self.weight.to(dtype)).to(hidden.dtype) + self.bias
+        return rounded_linear(hidden, self.weight, self.precision.dtype) + self.bias
 
     def log_softmax(self, hidden: Tensor) -> Tensor:
         """Log-probabilities of all words, for search: [..., H] -> [..., V], nats."""
