@@ -20,13 +20,12 @@ import torch
 from torch import Tensor
 
 from undersong.nets.one_pass import Found, OnePass
-from undersong.nets.products import OuterSum, product
+from undersong.nets.products import OuterSum, product, turned
 
 # Nats. Above it sums of E times vectors, and hidden states over s, are far from the ends of fp32's range.
 LEAST = -60.0
 _CHUNK = 40_000_000  # bytes of a chunk of logits: in bf16 a usual batch's, so that weights' gradients are summed once
 _LINE = 64  # bytes: rows of whole cache lines
-_TURNED = 512  # rows that are turned at a time, as a cache holds them
 
 
 class ExpPass(OnePass):
@@ -46,7 +45,7 @@ class ExpPass(OnePass):
         width = self.hidden.shape[1]
         found = self.own - self.shift
         in_hidden = torch.empty_like(self.hidden) if of_hidden else None
-        vectors = _turned(self.words) if of_hidden else self.words.new_ones(1, len(self.words))
+        vectors = turned(self.words) if of_hidden else self.words.new_ones(1, len(self.words))
         total = OuterSum(self.weight) if upstream is not None else None
         room = self.words.new_empty(len(self.words) * min(self.rows, len(found)))  # memory of a chunk, used again
         for rows in self.slices():
@@ -74,12 +73,4 @@ def _beside(vectors: Tensor, first: Tensor, second: Tensor, columns: int, dtype:
     made[:, :width] = vectors
     made[:, width], made[:, width + 1] = first, second
     made[:, width + 2 :] = 0
-    return made
-
-
-def _turned(matrix: Tensor) -> Tensor:
-    """The transpose of a matrix, laid out anew."""
-    made = matrix.new_empty(matrix.shape[1], matrix.shape[0])
-    for columns, rows in zip(made.split(_TURNED, 1), matrix.split(_TURNED), strict=True):
-        columns.copy_(rows.t())
     return made

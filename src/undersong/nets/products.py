@@ -24,6 +24,7 @@ from torch import Tensor
 _ROWS_IN_FP32 = 2500
 _PRODUCTS_IN_BF16 = (6, 16)
 _ADDED = 2000  # rows of a sum that stay in cache while a product is added to them
+_TURNED = 512  # rows and columns that are turned at a time, as a cache holds them
 
 
 class Matrix:
@@ -106,7 +107,8 @@ class OuterSum:
         """The sum, [A, B]: zeros where nothing was added."""
         if self._sum is None:
             return torch.zeros_like(self._weight)
-        return (self._sum.t() if self._turned else self._sum)[:, : self._weight.shape[1]].contiguous()
+        width = self._weight.shape[1]
+        return turned(self._sum[:width]) if self._turned else self._sum[:, :width].contiguous()
 
     def beside(self, column: int) -> Tensor:
         """The sum in a column [A] beyond those of the weight: zeros where nothing was added."""
@@ -115,6 +117,19 @@ class OuterSum:
         if self._extra is not None:
             return self._extra[:, column].contiguous()
         return (self._sum.t() if self._turned else self._sum)[:, self._weight.shape[1] + column].contiguous()
+
+
+def turned(matrix: Tensor) -> Tensor:
+    """The transpose of a matrix [N, M], laid out anew: [M, N].
+
+    >>> turned(torch.tensor([[1, 2], [3, 4]])).tolist()
+    [[1, 3], [2, 4]]
+    """
+    made = matrix.new_empty(matrix.shape[1], matrix.shape[0])
+    for columns, rows in zip(made.split(_TURNED, 1), matrix.split(_TURNED), strict=True):
+        for block, part in zip(columns.split(_TURNED), rows.split(_TURNED, 1), strict=True):
+            block.copy_(part.t())
+    return made
 
 
 def product(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
