@@ -229,15 +229,6 @@ def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
 
 
-def test_missing_labels_are_minus_one(tmp_path: Path) -> None:
-    rows = [{"text": "a b c d e", "label": 10}, {"text": "a b c d f", "label": None}, {"text": "g a b c d", "label": 9}]
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    corpus = whole(tmp_path / "a.jsonl", tmp_path, label_column="label")
-    assert corpus.label_names == ["9", "10"]
-    assert corpus.train.labels is not None
-    assert corpus.train.labels.tolist() == [1, -1, 0]
-
-
 def test_very_long_lines_are_skipped(tmp_path: Path) -> None:
     million = b"word " * 1_000_000
     huge = b"x" * (40 << 20)

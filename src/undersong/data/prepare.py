@@ -71,8 +71,9 @@ def prepare(
         out: the folder to make; it appears whole or not at all.
         text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one. Of a
             treebank, what is taken for its words: `form` (the default), `lemma`, `upos` or `xpos`.
-        label_column: the column of a table that holds the classes, if any.
-        split_column: the column of a table that says train, valid or test, if any.
+        label_column: the column of a table that holds the classes, if any; an empty cell is an unknown class.
+        split_column: the column of a table that says train, valid or test, if any; a row whose cell is empty is one of
+            the training split.
         tag_column: the column of CoNLL-U that holds the gold tags: `upos` (the default), `xpos`, `lemma`, `feats` or
             `deprel`.
         header: whether csv and tsv files name their columns in their first row; else they are called 1, 2, 3.
