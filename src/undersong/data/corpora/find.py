@@ -43,7 +43,7 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
     """
     wanted = Treebank() if reading is None else reading
     if name in _WORDNET:
-        _without_columns(columns, f"{name} is WordNet's own text", "")
+        _without_columns(columns, f"{name} is WordNet's own text")
         found = wordnet_source(examples=name == "wordnet:examples")
     elif name.startswith("hf:"):
         found = hub_source(name.removeprefix("hf:"), columns)
@@ -89,7 +89,7 @@ def path_of(name: str) -> Path | None:
     return path if name not in _WORDNET and path.exists() else None
 
 
-def _without_columns(columns: Columns, what: str, remedy: str) -> None:
+def _without_columns(columns: Columns, what: str, remedy: str = "") -> None:
     if columns.text or columns.label or columns.split:
         raise UserError(
             f"{what}, which has no columns: leave out --text-column, --label-column and --split-column{remedy}."
