@@ -14,6 +14,13 @@ BAD = {
     "empty": ("a.conllu", b"", {}, "is empty"),
     "empty trees": ("a.ptb", b"\n\n", {}, "is empty"),
     "columns": ("a.conllu", GOOD.encode() + b"1\ta\n", {}, r"a\.conllu, line 7 has 2 columns"),
+    "no number": (
+        "a.conllu",
+        GOOD.encode().replace(b"2\tdog", b"_\tdog"),
+        {},
+        r"a\.conllu, line 2: '_' is not the number of a word",
+    ),
+    "empty number": ("a.conllu", GOOD.encode().replace(b"2\tdog", b"\tdog"), {}, "line 2: '' is not the number"),
     "unbalanced": ("a.ptb", b"(S (N a))\n(S (N b)", {}, "begins in line 2 is never closed"),
     "UTF-8": ("a.conllu", GOOD.encode().replace(b"dog", b"d\xffg"), {}, r"sentence at line 1: is not valid UTF-8"),
     "NUL": ("a.ptb", b"(S (N a\0))", {}, r"sentence at line 1: holds a NUL byte"),

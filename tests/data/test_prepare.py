@@ -19,6 +19,8 @@ from undersong.data.words import words
 from undersong.data.writer import SplitWriter
 from undersong.errors import UserError
 
+WRITTEN = ["corpus.json", "test.arrow", "tokenizer.json", "train.arrow", "valid.arrow"]
+
 
 def texts(corpus: Corpus) -> list[list[str]]:
     """The sentences of each split, in order."""
@@ -196,6 +198,16 @@ def test_counts_spilled_to_disk_are_exact(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("bpe", [False, True], ids=["words", "byte pairs"])
+def test_a_corpus_of_more_words_than_are_held_keeps_no_counts(
+    bpe: bool, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WordCounts.__init__, "__defaults__", (5,))
+    first = prepare(str(corpus_file), out=tmp_path / "out", bpe=bpe, vocabulary=300)
+    assert sorted(path.name for path in first.folder.iterdir()) == WRITTEN
+    assert prepare(str(corpus_file), out=tmp_path / "out", bpe=bpe, vocabulary=300, force=True).hash == first.hash
+
+
 def test_an_existing_folder_is_refused_and_only_a_corpus_replaced(corpus_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = prepare(str(corpus_file), out=out).hash
@@ -272,9 +284,7 @@ def test_corpus_json_is_complete(corpus_file: Path, tmp_path: Path) -> None:
     prepare(str(corpus_file), out=tmp_path / "out")
     info = json.loads((tmp_path / "out" / "corpus.json").read_text())
     assert {"hash", "settings", "skipped", "splits", "vocab_size", "labels", "source"} <= set(info)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "corpus.json", "test.arrow", "tokenizer.json", "train.arrow", "valid.arrow",
-    ]  # fmt: skip
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == WRITTEN
 
 
 def test_what_others_made_from_a_corpus_goes_with_it(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_bar_for_each_run_with_its_name_and_its_lines(corpus_file: Path, tmp_p
         name.strip(): f"{done}/{total}" for name, done, total in re.findall(r"([a-z ]+) \S+\s+(\d+)/(\d+|\?)", drawn)
     }
     assert bars == {
-        "counting words": "1000/?",  # how many lines there are is not yet known
+        "counting": "1000/?",  # how many lines there are is not yet known
         "learning byte pairs": "1000/1000",
         "encoding": "1000/1000",
     }

@@ -3,7 +3,6 @@
 import gzip
 import json
 import lzma
-import os
 import re
 import tracemalloc
 from pathlib import Path
@@ -87,69 +86,6 @@ def test_text_in_many_blocks_keeps_its_order(tmp_path: Path) -> None:
     assert texts(whole(tmp_path / "a.txt", tmp_path, vocabulary=50_000))[0] == many
 
 
-def test_a_folder_is_read_in_order_and_other_files_counted(tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    (folder / "b").mkdir(parents=True)
-    (folder / "a.txt").write_text("\n".join(LINES[:20]))
-    (folder / "b" / "c.txt.gz").write_bytes(gzip.compress("\n".join(LINES[20:40]).encode()))
-    (folder / "z.jsonl").write_text("\n".join(json.dumps({"text": line}) for line in LINES[40:]))
-    (folder / "notes.pdf").write_bytes(b"%PDF")
-    (folder / ".hidden.txt").write_text("not to be read at all by us")
-    corpus = whole(folder, tmp_path)
-    assert texts(corpus)[0] == LINES
-    assert corpus.info["skipped"] == {"file of unknown kind": 1}
-
-
-def test_splits_of_a_folder_are_kept(tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    given = LINES[:40], LINES[40:50], LINES[50:]
-    for name, lines in zip(("train-00.txt", "dev.txt.gz", "test.txt"), given, strict=True):
-        data = "\n".join(lines).encode()
-        (folder / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
-    corpus = prepare(str(folder), out=tmp_path / "out")
-    assert texts(corpus)[0] == LINES[:40]
-    assert [len(s) for s in texts(corpus)] == [40, 10, 10]
-    assert corpus.info["given_splits"] == ["train", "valid", "test"]
-    assert not {word for line in LINES[40:] for word in line.split() if word[1:].isdigit()} & set(
-        corpus.tokenizer.names
-    )
-    (folder / "extra.txt").write_text("x")
-    with pytest.raises(UserError, match=r"extra\.txt is none of train, valid, test"):
-        prepare(str(folder), out=tmp_path / "two")
-
-
-def test_splits_may_be_folders_and_links_to_folders_are_followed(tmp_path: Path) -> None:
-    given = {"train": LINES[:40], "valid": LINES[40:50], "test": LINES[50:]}
-    for name, lines in given.items():
-        (tmp_path / "in" / name).mkdir(parents=True)
-        (tmp_path / "in" / name / "part.txt").write_text("\n".join(lines))
-    one = texts(prepare(str(tmp_path / "in"), out=tmp_path / "one"))
-    assert one[0] == given["train"]
-    assert list(map(len, one)) == [40, 10, 10]
-    (tmp_path / "in" / "test").rename(tmp_path / "elsewhere")
-    (tmp_path / "in" / "test").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "round").symlink_to(tmp_path / "in")  # each folder is read once
-    assert texts(prepare(str(tmp_path / "in"), out=tmp_path / "two")) == one
-
-
-def test_a_folder_that_cannot_be_read_is_an_error_not_an_empty_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "in" / "closed").mkdir(parents=True)
-    (tmp_path / "in" / "a.txt").write_text("\n".join(LINES))
-    scanned = os.scandir
-
-    def refused(place: str) -> object:  # root may read every folder
-        if str(place).endswith("closed"):
-            raise PermissionError(13, "Permission denied", str(place))
-        return scanned(place)
-
-    monkeypatch.setattr(os, "scandir", refused)
-    with pytest.raises(UserError, match=r"Cannot read .*closed: Permission denied"):
-        prepare(str(tmp_path / "in"), out=tmp_path / "out")
-
-
 def test_a_split_that_is_not_given_is_taken_from_train(tmp_path: Path) -> None:
     many = sentences(600)
     rows = [f"{line}\t{'test' if i >= 500 else 'train'}" for i, line in enumerate(many)]
@@ -229,15 +165,6 @@ def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
 
 
-def test_missing_labels_are_minus_one(tmp_path: Path) -> None:
-    rows = [{"text": "a b c d e", "label": 10}, {"text": "a b c d f", "label": None}, {"text": "g a b c d", "label": 9}]
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    corpus = whole(tmp_path / "a.jsonl", tmp_path, label_column="label")
-    assert corpus.label_names == ["9", "10"]
-    assert corpus.train.labels is not None
-    assert corpus.train.labels.tolist() == [1, -1, 0]
-
-
 def test_very_long_lines_are_skipped(tmp_path: Path) -> None:
     million = b"word " * 1_000_000
     huge = b"x" * (40 << 20)
@@ -266,12 +193,6 @@ def test_what_a_source_is_read_from(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_no_such_source(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no source"):
         whole(name, tmp_path)
-
-
-def test_a_folder_without_corpus(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    with pytest.raises(UserError, match="holds no corpus"):
-        whole(tmp_path / "in", tmp_path)
 
 
 def test_real_tables(shared_data: Path, tmp_path: Path) -> None:

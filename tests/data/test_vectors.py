@@ -79,8 +79,22 @@ def test_a_file_is_read_back_and_the_same_seed_gives_the_same(tmp_path):
         assert json.loads(file.metadata()["about"])["corpus"] == "small"
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 14}, {"size": 3, "window": 0}, {"size": 3, "shift": 0.0}])
-def test_sizes_that_make_no_sense(tmp_path, wrong):
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("size", 0), ("size", 14), ("window", 0), ("seed", -1), ("seed", 2**32)],
+        *[("shift", shift) for shift in (0.0, -1.0, float("nan"), float("inf"))],
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_before_anything_is_written(tmp_path, option, value):
     store(tmp_path / "corpus", [[4, 5]], 10)
-    with pytest.raises(UserError, match=r"--size|--window"):
-        write_vectors(tmp_path / "corpus", out=tmp_path / "out.safetensors", **wrong)
+    with pytest.raises(UserError, match=rf"{option} (is )?{value}: "):
+        write_vectors(tmp_path / "corpus", out=tmp_path / "new" / "out.safetensors", **{"size": 3, option: value})
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_one_line_says_what_was_written(tmp_path, capsys, seed):
+    store(tmp_path / "corpus", [[4, 5, 6], [7, 8]], 10)
+    out = write_vectors(tmp_path / "corpus", out=tmp_path / "v.safetensors", size=3, seed=seed)
+    assert capsys.readouterr() == ("", f"{out}: 14 words, 3 dimensions\n")

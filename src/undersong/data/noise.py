@@ -82,19 +82,32 @@ def keyed_uniform(seed: int, index: NDArray[np.int64], width: int) -> NDArray[np
     >>> bool((a[1] == b[0, :3]).all())
     True
     """
-    key = _mix(np.array([seed & (2**64 - 1)], np.uint64))
-    rows = _mix(index.astype(np.uint64) ^ key)  # [B]
-    bits = _mix(rows[:, None] + np.arange(1, width + 1, dtype=np.uint64) * _GOLDEN)  # [B, T]
+    key = splitmix64(np.array([seed & (2**64 - 1)], np.uint64))
+    rows = splitmix64(index.astype(np.uint64) ^ key)  # [B]
+    bits = splitmix64(rows[:, None] + np.arange(1, width + 1, dtype=np.uint64) * _GOLDEN)  # [B, T]
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele et al. 2014): each bit of the input changes half of those of the output."""
+def splitmix64(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """What the generator SplitMix64 gives from a state: each of its bits changes half of those of the output.
+
+    Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", with the constants of Vigna's
+    splitmix64.c.
+
+    Args:
+        state: any numbers, uint64 of any shape.
+
+    Returns:
+        uint64, of the same shape; different states give different numbers.
+
+    >>> hex(splitmix64(np.array([0], np.uint64))[0])
+    '0xe220a8397b1dcdaf'
+    """
     with np.errstate(over="ignore"):
-        x = (x + _GOLDEN).astype(np.uint64)
+        x = (state + _GOLDEN).astype(np.uint64)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return x ^ (x >> np.uint64(31))

@@ -1,7 +1,7 @@
 """From a source of sentences to a corpus ready for training: count words, choose a vocabulary, encode, store.
 
-Two runs of one query, each streaming: the first counts, the second encodes (with byte pairs a run between them learns
-the pairs). Only the counts of distinct words are ever held.
+Two runs of one query, each streaming: the first counts, the second encodes (with byte pairs the first counts no words,
+and a run between them learns the pairs). Only the counts of distinct words are ever held.
 
 Knows nothing of models.
 """
@@ -21,6 +21,7 @@ from undersong.data.corpora.find import find_source, path_of, unescaped
 from undersong.data.corpora.source import Source
 from undersong.data.corpora.tables import Columns
 from undersong.data.corpora.treebank import Treebank
+from undersong.data.counting import WordCounts
 from undersong.data.encoding import PieceEncoder, WordEncoder
 from undersong.data.output import new_folder
 from undersong.data.progress import Steps, progress
@@ -71,8 +72,9 @@ def prepare(
         out: the folder to make; it appears whole or not at all.
         text_column: the column of a table that holds the sentences; by default `text`, `sentence` or the only one. Of a
             treebank, what is taken for its words: `form` (the default), `lemma`, `upos` or `xpos`.
-        label_column: the column of a table that holds the classes, if any.
-        split_column: the column of a table that says train, valid or test, if any.
+        label_column: the column of a table that holds the classes, if any; an empty cell is an unknown class.
+        split_column: the column of a table that says train, valid or test, if any; a row whose cell is empty is one of
+            the training split.
         tag_column: the column of CoNLL-U that holds the gold tags: `upos` (the default), `xpos`, `lemma`, `feats` or
             `deprel`.
         header: whether csv and tsv files name their columns in their first row; else they are called 1, 2, 3.
@@ -131,11 +133,12 @@ def prepare(
     with new_folder(Path(out), force, _MARK, _FILES) as work, progress(show_progress) as steps:
         given = splits_said(found, skip_invalid) if found.given is None else found.given
         rules = Rules(min_words, max_words, lowercase, splits, given, skip_invalid, annotated)
-        tally = count(found, rules, work, steps)
+        words = None if bpe else WordCounts(work)
+        tally = count(found, rules, words, steps)
         tally.check(source)
         annotation = tally.annotation() if found.annotations else {}
         labels = (found.label_names or _sorted(tally.labels)) if found.labelled else None
-        tokenizer = _tokenizer(found, rules, tally, vocabulary, bpe, steps)
+        tokenizer = _tokenizer(found, rules, tally, vocabulary, steps)
         tokenizer.save(work / "tokenizer.json")
         annotator = (
             Annotator(found.annotations, annotation["tag_names"], annotation["span_names"]) if annotation else None
@@ -209,8 +212,9 @@ def _sorted(labels: set[str]) -> list[str]:
     return sorted(labels)
 
 
-def _tokenizer(found: Source, rules: Rules, tally: Tally, vocabulary: int, bpe: bool, steps: Steps) -> Tokenizer:
-    if not bpe:
+def _tokenizer(found: Source, rules: Rules, tally: Tally, vocabulary: int, steps: Steps) -> Tokenizer:
+    """Of the words counted, or, where none were, of byte pairs."""
+    if tally.words is not None:
         best = tally.words.most_common(vocabulary - len(SPECIAL))
         return Tokenizer.of_words((word for word, _ in best), rules.lowercase)
     done = steps.step("learning byte pairs", tally.read)

@@ -16,6 +16,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import daft
@@ -45,7 +46,8 @@ class Rules:
         min_words, max_words: bounds of its length, both included.
         lowercase: whether its words are lower-cased.
         splits: shares of train, valid and test.
-        given: splits that the source itself names; the others are taken from lines of train by hash.
+        given: splits that the source itself names; the others are taken, by hash, from lines of train and from those
+            that say nothing, which belong to train else.
         skip_invalid: whether lines that are not text are left out, instead of an error.
         annotated: share of the training lines of a treebank that keep their annotation.
     """
@@ -205,15 +207,9 @@ def splits_said(source: Source, skip_invalid: bool) -> frozenset[int]:
 
 
 def _split(rules: Rules) -> daft.Expression:
-    """Where a line belongs: where it says, or by the hash of its words."""
+    """Where a line belongs: where it says; those of train, or that say nothing, are shared with splits not given."""
     said = col("split")
-    key = key_of(rules)
-    if not rules.given:
-        return when(said == FAILED, said).otherwise(_by_hash(key, {0, 1, 2}, rules.splits))
-    missing = {0, 1, 2} - rules.given
-    if not missing or 0 in missing:
-        return when(said == BY_HASH, lit(0).cast(DataType.int8())).otherwise(said)
-    carved = _by_hash(key, {0} | missing, rules.splits)
+    carved = _by_hash(key_of(rules), {0, 1, 2} - (rules.given - {0}), rules.splits)
     return when((said == BY_HASH) | (said == 0), carved).otherwise(said)
 
 
@@ -234,15 +230,13 @@ def key_of(rules: Rules, seed: int = 0) -> Any:
 def _by_hash(key: daft.Expression, among: set[int], splits: tuple[float, float, float]) -> daft.Expression:
     """One of the splits, in the proportion of their shares."""
     total = sum(splits[i] for i in among)
-    chosen: Any = None
-    below = 0.0
     *others, last = sorted(among)
-    for split in others:
-        below += splits[split]
-        bound = lit(min(round(below / total * 2**64), 2**64 - 1)).cast(DataType.uint64())
-        number = lit(split).cast(DataType.int8())
-        chosen = when(key < bound, number) if chosen is None else chosen.when(key < bound, number)
-    return chosen.otherwise(lit(last).cast(DataType.int8()))
+    below = accumulate(splits[i] for i in others)
+    chosen = lit(last).cast(DataType.int8())
+    for split, share in reversed(list(zip(others, below, strict=True))):
+        bound = lit(min(round(share / total * 2**64), 2**64 - 1)).cast(DataType.uint64())
+        chosen = when(key < bound, lit(split).cast(DataType.int8())).otherwise(chosen)
+    return chosen
 
 
 def run(query: daft.DataFrame, gate: Gate | None) -> Iterator[pa.RecordBatch]:

@@ -4,7 +4,6 @@ Knows nothing of vocabularies or files to write.
 """
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +23,7 @@ class Tally:
     """What the first run finds.
 
     Attributes:
-        words: counts of the words of the training split.
+        words: counts of the words of the training split, if they are asked for.
         labels: all labels.
         tags: the tags of each split, where their annotation is kept.
         span_labels: labels of constituents, alike.
@@ -33,8 +32,8 @@ class Tally:
         read, kept, training: lines in all, lines kept, lines of the training split.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.words = WordCounts(folder)
+    def __init__(self, words: WordCounts | None) -> None:
+        self.words = words
         self.labels: set[str] = set()
         self.tags: tuple[set[str], ...] = (set(), set(), set())
         self.span_labels: set[str] = set()
@@ -58,7 +57,8 @@ class Tally:
             self._add_annotations(batch)
         training = of_split(batch.select(["words", "split", "skipped"]), 0)
         self.training += len(training)
-        self.words.add(training.column("words").flatten())
+        if self.words is not None:
+            self.words.add(training.column("words").flatten())
 
     def _add_annotations(self, batch: pa.RecordBatch) -> None:
         for split, tags in enumerate(self.tags):
@@ -96,10 +96,17 @@ class Tally:
             raise UserError(f"{left} of {self.read} lines ({why or 'none skipped'}): check the source and the bounds.")
 
 
-def count(found: Source, rules: Rules, folder: Path, steps: Steps) -> Tally:
-    """The first run."""
-    tally = Tally(folder)
-    done = steps.step("counting words")
+def count(found: Source, rules: Rules, words: WordCounts | None, steps: Steps) -> Tally:
+    """The first run.
+
+    Args:
+        found: what is read.
+        rules: what makes a line a sentence.
+        words: counts the words of the training split; None where nobody asks how often a word occurs.
+        steps: told of the lines done.
+    """
+    tally = Tally(words)
+    done = steps.step("counting")
     gate = own_gate()
     for batch in run(lines(found, rules, gate), gate):
         tally.add(batch, found)

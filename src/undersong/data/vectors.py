@@ -9,6 +9,7 @@ training split is read. Knows nothing of models.
 """
 
 import json
+import sys
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from undersong.data.batch import BOS, EOS, PAD
 from undersong.data.store import Corpus, Split
 from undersong.errors import UserError
 from undersong.files import write_atomically
+from undersong.settings import need, need_above, need_finite
 
 CHUNK = 1_000_000  # words looked at together
 
@@ -57,13 +59,13 @@ def write_vectors(
         window: how far a neighbour may stand. One gives vectors of word classes, larger windows vectors of topics.
         shift: above 1, only pairs that are more than so many times as frequent as chance count (word2vec's number of
             negative samples).
-        seed: of the decomposition's random start.
+        seed: of the decomposition's random start, of at most 32 bits.
 
     Returns:
-        ``out``.
+        ``out``, of which a line on standard error says how much it holds.
 
     Raises:
-        UserError: the corpus cannot be used, or a size makes no sense.
+        UserError: the corpus cannot be used, or a setting makes no sense.
     """
     opened = Corpus.open(corpus)
     vocab = opened.vocab_size
@@ -71,13 +73,17 @@ def write_vectors(
         raise UserError(
             f"--size {size}: give a whole number from 1 to {vocab - 1}, below the vocabulary's {vocab} words."
         )
-    if window < 1 or shift <= 0:
-        raise UserError(f"--window {window} --shift {shift}: the window is 1 or more, the shift above 0.")
+    need(1, window=window)
+    need_above(0, shift=shift)
+    need_finite(shift=shift)
+    if not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed}: it must be a whole number from 0 to {2**32 - 1}.")
     found = vectors_of(opened.train, vocab, size, window, shift, seed)
     about = {"corpus": opened.hash, "size": size, "window": window, "shift": shift, "seed": seed}
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, save(found._asdict(), metadata={"about": json.dumps(about)}))
+    print(f"{out}: {vocab:,} words, {size} dimensions", file=sys.stderr)
     return out
 
 

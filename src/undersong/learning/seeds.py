@@ -3,27 +3,24 @@
 Knows nothing of what is random.
 """
 
+import numpy as np
 import torch
+
+from undersong.data.noise import splitmix64
 
 _BITS = 2**64 - 1
 
 
 def mix(seed: int, step: int) -> int:
-    """One 64-bit number of two, well spread (the finaliser of SplitMix64, twice).
+    """One 64-bit number of two, well spread (SplitMix64, twice).
 
     >>> mix(0, 1) != mix(1, 0)
     True
     """
-    return _spread(_spread(seed & _BITS) + (step & _BITS))
+    spread = splitmix64(np.array([seed & _BITS], np.uint64))
+    return int(splitmix64(spread + np.uint64(step & _BITS))[0])
 
 
 def sow(seed: int, step: int) -> None:
     """Set torch's generators for this step; step -1 is the making of the parameters."""
     torch.manual_seed(mix(seed, step))
-
-
-def _spread(number: int) -> int:
-    number = (number + 0x9E3779B97F4A7C15) & _BITS
-    number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
-    number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & _BITS
-    return number ^ (number >> 31)

@@ -73,6 +73,8 @@ def _token(line: str, where: str) -> dict[str, Any]:
         token = parse_line(line, _FIELDS, _parsers())
     except ParseException as error:
         raise UserError(f"{where} is not a line of CoNLL-U ({error}): correct it.") from error
+    if token["id"] is None:
+        raise UserError(f"{where}: {columns[0]!r} is not the number of a word: number the words of a sentence from 1.")
     if token["head"] != "_" and not token["head"].isdecimal():
         raise UserError(f"{where}: the head {token['head']!r} is not the number of a word: correct it, or write _.")
     return token

@@ -43,6 +43,7 @@ def find_source(name: str, columns: Columns, separator: str | None = None, readi
     """
     wanted = Treebank() if reading is None else reading
     if name in _WORDNET:
+        _without_columns(columns, f"{name} is WordNet's own text")
         found = wordnet_source(examples=name == "wordnet:examples")
     elif name.startswith("hf:"):
         found = hub_source(name.removeprefix("hf:"), columns)
@@ -88,6 +89,13 @@ def path_of(name: str) -> Path | None:
     return path if name not in _WORDNET and path.exists() else None
 
 
+def _without_columns(columns: Columns, what: str, remedy: str = "") -> None:
+    if columns.text or columns.label or columns.split:
+        raise UserError(
+            f"{what}, which has no columns: leave out --text-column, --label-column and --split-column{remedy}."
+        )
+
+
 def _cut(part: Part, separator: str) -> Iterator[pa.RecordBatch]:
     return (sentences(batch, separator) for batch in part.read())
 
@@ -95,12 +103,12 @@ def _cut(part: Part, separator: str) -> Iterator[pa.RecordBatch]:
 def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
     """All files of a folder and its subfolders; train, valid and test files are kept as splits.
 
-    Where some are treebanks, all others (a licence, a README) are left out.
+    Where some are treebanks, all others (a licence, a README) are left out. Corpora prepared into it are none of it.
 
     Raises:
         UserError: it holds no corpus, a prepared one, or files of splits beside others.
     """
-    if (folder / "corpus.json").is_file() and (folder / "tokenizer.json").is_file():
+    if _is_prepared(folder):
         raise UserError(f"{folder} is a prepared corpus already: train on it, or prepare what it was made of.")
     # By code point of the path inside the folder, so that the order is the same on every machine.
     files = sorted(_inside(folder), key=lambda path: path.relative_to(folder).as_posix())
@@ -126,7 +134,9 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """All files of a folder and its subfolders but hidden ones; links are followed, each folder is read once.
+    """All files of a folder and its subfolders but hidden ones and prepared corpora.
+
+    Links are followed, each folder is read once.
 
     Raises:
         UserError: a folder cannot be read.
@@ -138,11 +148,16 @@ def _inside(folder: Path) -> Iterator[Path]:
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
-        if real not in seen:
+        passed = real in seen or _is_prepared(Path(place))
+        folders[:] = [] if passed else sorted(name for name in folders if not name.startswith("."))
+        if not passed:
             visible = (Path(place, name) for name in names if not name.startswith("."))
             yield from (path for path in visible if path.is_file() or path.is_symlink())  # not a pipe, which may block
         seen.add(real)
+
+
+def _is_prepared(folder: Path) -> bool:
+    return (folder / "corpus.json").is_file() and (folder / "tokenizer.json").is_file()
 
 
 def _split_in(path: Path) -> int | None:
@@ -169,9 +184,7 @@ def _files(files: list[tuple[Path, int]], columns: Columns, reading: Treebank, s
         else:
             unit = "line" if reader is read_jsonl else "row"
             parts.append(Part(str(path), partial(reader, path, columns, split), unit))
-    if not tables and (columns.text or columns.label or columns.split):
-        raise UserError(
-            f"{files[0][0]} is read as plain text, which has no columns: leave out --text-column, --label-column and "
-            f"--split-column, or name the file .csv, .tsv, .jsonl or .parquet."
-        )
+    if not tables:
+        remedy = ", or name the file .csv, .tsv, .jsonl or .parquet"
+        _without_columns(columns, f"{files[0][0]} is read as plain text", remedy)
     return Source(parts, columns.label is not None, None, None if columns.split else given, skipped)

@@ -97,9 +97,10 @@ def record_batch(
     split: pa.Array | int = BY_HASH,
     skipped: pa.Array | None = None,
 ) -> pa.RecordBatch:
-    """A batch of lines not yet checked; a missing column is all nulls."""
+    """A batch of lines not yet checked; a missing column is all nulls, and an empty label is an unknown one, null."""
     splits = pa.repeat(pa.scalar(split, pa.int8()), len(text)) if isinstance(split, int) else split
-    labels = pa.nulls(len(text), pa.large_binary()) if label is None else label
+    unknown = pa.nulls(len(text), pa.large_binary())
+    labels = unknown if label is None else pc.if_else(pc.equal(label, b""), unknown, label)
     reasons = pa.nulls(len(text), pa.large_string()) if skipped is None else skipped
     return pa.record_batch([text, labels, splits, row, reasons], schema=_UNCHECKED)
 

@@ -33,8 +33,8 @@ class Columns:
 
     Attributes:
         text: the sentence; None for the usual names, ``text`` and ``sentence``, or the only column.
-        label: the class, or None.
-        split: ``train``, ``valid`` or ``test`` (or their usual synonyms), or None.
+        label: the class, or None; an empty cell is an unknown class.
+        split: ``train``, ``valid`` or ``test`` (or their usual synonyms), or None; an empty cell says nothing.
         header: whether a csv or tsv file names its columns in its first row; if not, they are called 1, 2, 3.
     """
 
@@ -102,7 +102,7 @@ def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def splits_of(names: Sequence[Any], where: str) -> pa.Array:
-    """Numbers of splits from their names; an empty name leaves the line to the hash.
+    """Numbers of splits from their names; an empty name says nothing.
 
     Raises:
         UserError: a name is none of the usual ones.
