@@ -47,7 +47,7 @@ def reproduce(
         measure: false to train only.
 
     Raises:
-        UserError: a row is not known, no corpus can be had, or there are no workers or threads.
+        UserError: a row is not known, a seed is given twice, no corpus can be had, or there are no workers or threads.
     """
     need(1, workers=workers, threads=threads)
     say = stamp(lambda line: print(line, flush=True))
