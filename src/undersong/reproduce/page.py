@@ -15,7 +15,7 @@ from undersong.learning import Run
 from undersong.measures.significance import spread
 from undersong.report.drawn import Drawn
 from undersong.report.evidence import Evidence
-from undersong.report.examples import completed, first, from_prior, rewritten, walks
+from undersong.report.examples import completed, first, from_prior, rewritten, walks, why_none
 from undersong.report.examples import drawn as drawn_at_random
 from undersong.report.html import Notice, Paragraph, Section, page
 from undersong.report.tables import Table, markdown
@@ -92,7 +92,7 @@ def _examples(plan: Plan, measured: Measured) -> list[tuple[str, Sequence[Block]
     search, mean = (Beam(), False) if plan.paper == "autogen" else (Greedy(), True)
     texts = first(found, "test", 6)
     sections = [
-        rewritten(found, list(texts), search, mean, 0),
+        rewritten(found, list(texts), search, mean, 0, why_none(found, "test")),
         completed(found, texts, search, mean, 0),
         from_prior(found, 6, search, 0),
         walks(found, drawn_at_random(found, "test", 2, 0), 10, search, mean, 0),
