@@ -65,7 +65,8 @@ def reproduce(
     wrong = execute(chosen, jobs, site, workers, say)
     if measure:
         say("Drawing figures and examples for the report")
-        wrong += report(site.out, chosen)
+        for sentence in report(site.out, chosen):
+            say(sentence)
         say(f"{site.out / 'report.html'} says what came of it.")
     for sentence in wrong:
         say(f"Left out: {sentence}")
