@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from undersong.children import Children
 from undersong.data import Corpus
 from undersong.data.prepare import prepare
 from undersong.data.words import join
@@ -116,12 +117,18 @@ def _trained(corpus: Corpus, out: Path, epochs: int, seed: int, console: Console
     """Both models at once, each on a core of its own: for nets of this size, faster than two cores for each."""
     console.rule("Training a VAE and an AutoGen model of the same size, side by side")
     precision = resolve("auto").name  # asked once: the two must differ in nothing but the objective
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _train(name, corpus, out / name, epochs, seed, precision, console), _OBJECTIVES))
+    with ThreadPoolExecutor() as pool, Children() as children:
+
+        def begin(name: str) -> None:
+            _train(name, corpus, out / name, epochs, seed, precision, console, children)
+
+        list(pool.map(begin, _OBJECTIVES))
     return [Run.load(out / name) for name in _OBJECTIVES]
 
 
-def _train(name: str, corpus: Corpus, out: Path, epochs: int, seed: int, precision: str, console: Console) -> None:
+def _train(
+    name: str, corpus: Corpus, out: Path, epochs: int, seed: int, precision: str, console: Console, children: Children
+) -> None:
     """``undersong train`` in a process of its own; what it says is shown under the model's name."""
     steps = epochs * math.ceil(len(corpus.train) / _SENTENCES)
     command = [sys.executable, "-m", "undersong.cli", "train", str(corpus.folder), f"--out={out}", *_FLAGS]
@@ -129,7 +136,7 @@ def _train(name: str, corpus: Corpus, out: Path, epochs: int, seed: int, precisi
     command += [f"--validation_steps={steps // 10}"]
     command += ["--resume"] if out.exists() else [f"--precision={precision}"]
     last = "it said nothing"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+    with children.start(command, stderr=subprocess.PIPE) as child:
         for line in child.stderr or ():
             last = line.rstrip()
             console.print(f"{name:>8}  {last}", markup=False, highlight=False, soft_wrap=True)

@@ -3,17 +3,22 @@
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.report.conftest import encoder, vae
 from tests.report.test_html import Reader
 
+from undersong.data.prepare import prepare
 from undersong.decoding import Greedy, Sample, interpolate, reconstruct, sample
 from undersong.errors import UserError
-from undersong.learning import Run
+from undersong.inference import Amortized
+from undersong.learning import Run, train
 from undersong.report import compare, sections
 from undersong.report.evidence import Evidence, names
 from undersong.report.html import Notice
+from undersong.report.meanings import MEANINGS
 from undersong.report.tables import Table
 from undersong.text import readable
 
@@ -201,3 +206,31 @@ def test_what_cannot_be_is_refused_before_any_work(home: Path, tmp_path: Path) -
 def test_names_tell_runs_apart() -> None:
     assert names([Path("x/vae"), Path("x/lm")]) == ["vae", "lm"]
     assert names([Path("a/b/seed-0"), Path("a/c/seed-0")]) == ["b/seed-0", "c/seed-0"]
+
+
+def test_a_run_without_held_out_sentences_spoils_no_page(home: Path, tmp_path: Path) -> None:
+    prepare(str(home / "lines-1.txt"), out=tmp_path / "whole", splits=(1.0, 0.0, 0.0), show_progress=False)
+    small = {"sentences": 32, "steps": 2, "quiet": True, "device": "cpu", "threads": 1, "precision": "fp32"}
+    train(tmp_path / "whole", out=tmp_path / "bare", model=vae, inference=partial(Amortized, encoder=encoder), **small)
+    for runs in ([home / "vae", tmp_path / "bare"], [tmp_path / "bare", home / "vae"], [tmp_path / "bare"]):
+        page = compare(runs, out=tmp_path / "r.html", search=Greedy(), sentences=2, samples=2, steps=2, examined=5)
+        text = Reader(page.read_text(encoding="utf-8")).text
+        assert "bare was not judged: The test split" in text
+        shown = len(runs) > 1
+        assert ("of the posterior means" in text) is shown
+        assert ("Each sentence, and what each run writes" in text) is shown
+        assert ("The test split has no sentences" in text) is not shown
+
+
+def test_figures_of_two_precisions_are_not_ranked_and_it_is_said(home: Path, tmp_path: Path) -> None:
+    runs = [judged(home, tmp_path, "vae", elbo=-40.0), judged(home, tmp_path, "lm", elbo=-30.0, precision="bf16")]
+    (table, _) = sections.judged(runs).blocks
+    assert isinstance(table, Table)
+    assert best(table, "ELBO") == [False, False]
+    assert any("different precisions, and so not ranked (fp32: vae; bf16: lm)" in note for note in table.notes)
+
+
+def test_ends_are_said_to_be_counted_only_where_they_are_scored() -> None:
+    counted = [meaning for meaning in MEANINGS if "ends" in meaning.detail]
+    assert {meaning.key for meaning in counted} == {"ppl_elbo", "ppl_exact", "tokens"}
+    assert all("if they are scored" in meaning.detail for meaning in counted)

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.report.test_compare import made
 from tests.report.test_html import Reader
 
+from undersong.evaluation import pairs
 from undersong.learning import Run
+from undersong.report import paired as paired_module
 from undersong.report.evidence import Evidence
 from undersong.report.html import Paragraph, Picture
 from undersong.report.paired import _table, paired
@@ -82,3 +85,27 @@ def test_few_sentences_have_histograms_and_no_map(home: Path) -> None:
     assert isinstance(picture, Picture)
     assert isinstance(said, Paragraph)
     assert "it needs at least 4 sentences" in said.text
+
+
+def test_pictures_of_two_corpora_say_which_they_are_of(home: Path) -> None:
+    pictures = posteriors(evidence(home, "vae", "elsewhere"), "test", 10).blocks
+    said = [one.caption for one in pictures if isinstance(one, Picture)]
+    assert [f"the test split of corpus-{number}" in caption for number in (1, 2) for caption in said] == [
+        *(True, True, False, False),
+        *(False, False, True, True),
+    ]
+
+
+def test_of_many_sentences_only_the_mutual_information_is_left_out_and_it_is_said(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (paired_module, pairs):
+        monkeypatch.setattr(module, "MOST", 8)
+    runs = evidence(home, "vae", "<b>$autogen")
+    for sentences, told in ((9, False), (8, True)):
+        (table,) = paired(runs, "test", sentences).blocks
+        assert isinstance(table, Table)
+        labels = {str(row[0].value) for row in table.rows}
+        assert {"ELBO", "KL", "reconstruction"} <= labels
+        assert ("mutual information" in labels) is told
+        assert any("is tested of 8 at most" in note for note in table.notes) is not told

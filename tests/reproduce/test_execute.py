@@ -1,10 +1,16 @@
 """Jobs are done in order, some at a time, none twice; one that fails is told and does not stop the rest."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.house.source import ROOT
 
 from undersong.data.prepare import prepare
 from undersong.reproduce.execute import TRAINED, Site, execute, order_of, projected
@@ -148,3 +154,39 @@ def test_in_processes_of_their_own_nothing_is_done_twice(tmp_path: Path, corpus:
         for path, job in zip(sheets, chosen.jobs(), strict=True)
     ]
     assert after == before
+
+
+@pytest.mark.slow
+def test_with_another_number_of_threads_it_goes_on_where_it_was(tmp_path: Path, corpus: Path) -> None:
+    """A run keeps the threads it was begun with; one that lacks only a measure is measured."""
+    chosen, one, heard = a_plan(row("a")), Site(tmp_path, {"words": corpus}), []
+    assert execute(chosen, chosen.jobs(), replace(one, measure=False), 1, heard.append) == []
+    assert execute(chosen, chosen.jobs(), replace(one, threads=2), 1, heard.append) == []
+    assert "a.seed-0: measuring Reconstruction" in heard
+    assert "threads: 1" in (one.run(chosen.jobs()[0]) / "config.yaml").read_text().splitlines()
+
+
+LONG = """
+from pathlib import Path
+from tests.reproduce.test_execute import a_plan, row
+from undersong.cli import _stoppable
+from undersong.reproduce.execute import Site, execute
+chosen = a_plan(row("long", steps=10**7, epochs=10**7, checkpoint_seconds=1e9, validation_steps=500))
+site = Site(Path({out!r}), {{"words": Path({corpus!r})}})
+with _stoppable():
+    execute(chosen, chosen.jobs(), site, 1, lambda line: print(line, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_command_alone_ends_its_runs_once_they_are_saved(tmp_path: Path, corpus: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    command = [sys.executable, "-c", LONG.format(out=str(tmp_path), corpus=str(corpus))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert any("held out, epoch" in line for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert f"undersong train --config {tmp_path / 'runs' / 'long.seed-0' / 'config.yaml'} --resume true" in said
+    assert list((tmp_path / "runs" / "long.seed-0" / "checkpoints").glob("step-*"))

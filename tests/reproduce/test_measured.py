@@ -1,11 +1,13 @@
 """What was measured is compared over seeds, else over sentences, and never across corpora."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from undersong.reproduce.measured import SENTENCES, Measured, OtherCorpus
+from undersong.reproduce.plan import plan
 
 COUNT = 200
 
@@ -84,3 +86,28 @@ def test_sizes_go_with_the_seeds_that_have_active_units() -> None:
     assert measured.sizes("a") == [8]
     assert measured.sizes("b") == []
     assert measured.corpora("a") == {"same"}
+
+
+@pytest.mark.parametrize(("paper", "scale"), [("autogen", "quick"), ("autogen", "paper"), ("igp", "small")])
+def test_only_runs_of_this_very_recipe_are_reported(tmp_path: Path, paper: str, scale: str) -> None:
+    """Rows of one name at another scale, or of another paper, are other models: here 'vae' and 'autoencoder'."""
+    small, other = plan("autogen", "small"), plan(paper, scale)
+    (tmp_path / "rows").mkdir()
+    for row in other.rows:
+        text = json.dumps(sheet(row.name, 0, kl=3.0) | {"train": row.flags})
+        (tmp_path / "rows" / f"{row.name}.seed-0.json").write_text(text)
+    own = Measured.read(tmp_path, other.rows)
+    assert own.sheets.keys() == {row.name for row in other.rows}
+    assert own.said_left_out() == []
+    found = Measured.read(tmp_path, small.rows)
+    assert found.sheets == {}
+    assert set(found.left_out) == {f"{row.name}.seed-0" for row in other.rows}
+    (said,) = found.said_left_out()
+    assert "and so left out" in said
+
+
+@pytest.mark.parametrize("name", ["autogen", "igp", "tutorial"])
+def test_the_stored_results_are_those_of_the_recipes(name: str) -> None:
+    found = Measured.read(Path(__file__).parents[2] / "results" / f"{name}-small", plan(name, "small").rows)
+    assert found.left_out == ()
+    assert len(found.sheets) > 10

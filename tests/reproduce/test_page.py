@@ -112,3 +112,12 @@ def test_sentences_are_of_rows_of_the_main_corpus(tmp_path: Path, monkeypatch: p
     assert page._examples(PLAN, Measured(MEASURED.sheets, tmp_path)) == []
     assert asked == ["a.seed-0", "b.seed-0", "c.seed-0", "d.seed-0"]
     assert page._examples(PLAN, MEASURED) == []  # only the sheets are there
+
+
+def test_runs_of_another_recipe_are_named_on_the_page_and_in_the_data(tmp_path: Path) -> None:
+    foreign = Measured(MEASURED.sheets, left_out=("vae.seed-0",))
+    page.write(tmp_path, PLAN, foreign, [], [])
+    for name in ("report.html", "report.md", "table.json"):
+        assert "Not trained as this recipe has it at this scale, and so left out: vae.seed-0." in (
+            (tmp_path / name).read_text()
+        ), name

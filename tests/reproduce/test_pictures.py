@@ -8,6 +8,7 @@ import pytest
 from undersong.report.drawn import Drawn
 from undersong.report.figures import LIGHT
 from undersong.report.html import Paragraph
+from undersong.reproduce import pictures as module
 from undersong.reproduce.measured import Measured
 from undersong.reproduce.pictures import ARRAYS, pair, pictures
 from undersong.reproduce.plan import Plan, Row
@@ -35,7 +36,8 @@ def a_plan(rows: tuple[Row, ...] = ROWS) -> Plan:
 
 def sheet(row: Row, **figures: float) -> dict:
     curve = [{"step": 1, "kl_percent": 1.0, "elbo": -5.0}, {"step": 2, "kl_percent": 2.0, "elbo": -4.0}]
-    return {"row": row.name, "seed": 0, "figures": {"ppl_elbo": 9.0, **figures}, "curve": curve}
+    about = {"corpus": {"hash": row.corpus}, "event": "words and end of sentence", "step": 2}
+    return {"row": row.name, "seed": 0, **about, "figures": {"ppl_elbo": 9.0, **figures}, "curve": curve}
 
 
 def measured(folder: Path, *without: str) -> Measured:
@@ -90,3 +92,46 @@ def test_who_has_no_rate_is_named(tmp_path: Path) -> None:
 def test_a_pair_differs_in_its_family_and_in_nothing_else(without: tuple[str, ...], names: list[str] | None) -> None:
     rows = [row for row in ROWS if row.corpus == "words" and row.name not in without]
     assert [row.name for row in pair(rows)] == (["dgp-15", "igp-15"] if names is None else names)
+
+
+def test_no_line_of_equal_elbo_joins_rows_that_score_different_events(tmp_path: Path) -> None:
+    """A bag of words is likelier than the same words in their order, which says nothing of the models."""
+    known = measured(tmp_path)
+    same = {one.name: one for one in pictures(a_plan(), known) if isinstance(one, Drawn)}["rate-distortion"]
+    assert "on a grey line the ELBO is the same" in same.caption
+    known.sheets["igp-15"][0]["event"] = "bag of words"
+    apart = {one.name: one for one in pictures(a_plan(), known) if isinstance(one, Drawn)}["rate-distortion"]
+    assert "grey line" not in apart.caption
+    told = "Scored: words and end of sentence by “DGP-5”, “DGP-15”, “IGP-5”; bag of words by “IGP-15”."
+    assert told in apart.caption
+    lines = [len(one.draw(LIGHT).axes[0].lines) for one in (same, apart)]
+    assert lines[0] - lines[1] == 4  # one through each point
+
+
+def test_a_posterior_is_pictured_anew_for_other_sentences_or_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def found(subject: tuple[str, int]) -> dict[str, np.ndarray]:
+        asked.append(subject)
+        return {"mean": np.zeros((2, 3)), "variance": np.ones((2, 3))}
+
+    class Loaded:
+        system = "a system"
+
+        @staticmethod
+        def load(path: Path) -> "Loaded":
+            return Loaded()
+
+        def corpus(self) -> str:
+            return "a corpus"
+
+    monkeypatch.setattr(module, "pictured", found)
+    monkeypatch.setattr(module, "Run", Loaded)
+    monkeypatch.setattr(module, "Subject", lambda system, corpus, sentences: (corpus, sentences))
+    for sentences, step, times in ((50, 2, 1), (50, 2, 1), (60, 2, 2), (60, 3, 3), (60, 3, 3)):
+        kept = module._arrays(tmp_path, {"sentences": sentences, "step": step})
+        assert kept is not None
+        assert sorted(kept) == ["mean", "variance"]
+        assert len(asked) == times

@@ -198,3 +198,8 @@ class Shout(Measure):
 
     def __call__(self, subject: object) -> Figures:
         return {"shout": 1.0}
+
+
+def test_a_seed_given_twice_is_refused_since_its_runs_would_share_a_folder() -> None:
+    with pytest.raises(UserError, match=r"seeds \[0, 0\]: give each once"):
+        plan("autogen", "quick", [0, 0])

@@ -19,6 +19,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from undersong import reproduce as room
+from undersong.children import Children
 from undersong.data.prepare import prepare
 from undersong.data.store import Corpus
 from undersong.learning.gradient import Gradient
@@ -51,7 +52,7 @@ def smaller(paper: str, scale: str, seeds: Any = ()) -> Plan:
     return replace(found, rows=rows, measures={name: MEASURES[name] for name in found.measures}, **less)
 
 
-def in_this_process(plan: Plan, job: Job, site: Site, say: Say) -> str | None:
+def in_this_process(plan: Plan, job: Job, site: Site, say: Say, children: Children) -> str | None:
     order = site.out / "orders" / f"{job.name}.json"
     for path in (order, site.figures(job), site.run(job)):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,13 +21,12 @@ def sentence_scores(subject: Subject) -> dict[str, NDArray[Any]]:
     """Each judged sentence in numbers: its bounds and its reconstruction, to be stored and compared later.
 
     Returns:
-        ``row`` [N], which sentences of the split; of at most 5,000 sentences what ``rates.nats`` says of each, [N]; and
-        of a model that writes a sentence again from its vector, ``bleu`` [N, 10], the statistics of
-        ``overlap.bleu_statistics``, and ``rouge_2 rouge_4 exact_match edit_distance edit_distance_normalised`` [N].
+        ``row`` [N], which sentences of the split; what ``rates.nats`` says of each, [N], with ``information`` only of
+        at most 5,000 sentences; and of a model that writes a sentence again from its vector, ``bleu`` [N, 10], the
+        statistics of ``overlap.bleu_statistics``, and ``rouge_2 rouge_4 exact_match edit_distance
+        edit_distance_normalised`` [N].
     """
-    found: dict[str, NDArray[Any]] = {"row": subject.rows}
-    if len(subject.rows) <= MOST:
-        found |= nats(subject, subject.rows)
+    found: dict[str, NDArray[Any]] = {"row": subject.rows, **nats(subject, subject.rows, MOST)}
     try:
         pair = subject.reconstructions, subject.originals
     except NotApplicable:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from undersong.configurable import describe
 from undersong.data.batch import UNK
+from undersong.data.store import Corpus
 from undersong.data.words import words
 from undersong.decoding import Sample, Search, impute, interpolate, reconstruct, sample
-from undersong.report.evidence import Evidence
+from undersong.decoding.given import BLANK_WORD
+from undersong.report.evidence import Evidence, spoken
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
 from undersong.text import readable
@@ -23,7 +26,7 @@ SHARE = 0.25  # of a sentence's words; IGP, table 5
 
 
 def first(runs: Sequence[Evidence], split: str, count: int) -> dict[str, list[str]]:
-    """The first sentences that pass the filter, of the first run whose corpus is there, each with its words."""
+    """The first sentences that pass the filter, of the first run whose corpus has any, each with its words."""
     return _fitting(runs, split, count, lambda rows: np.arange(rows))
 
 
@@ -32,11 +35,30 @@ def drawn(runs: Sequence[Evidence], split: str, count: int, seed: int) -> list[s
     return list(_fitting(runs, split, count, np.random.Generator(np.random.Philox(seed)).permutation))
 
 
+def why_none(runs: Sequence[Evidence], split: str) -> str:
+    """Why no sentence was found, where some were wanted: a sentence."""
+    if all(run.corpus is None for run in runs):
+        return "No corpus of these runs is there any more: there is nothing to rewrite."
+    if _corpus(runs, split) is None:
+        return f"The {split} split has no sentences: there is nothing to rewrite."
+    return (
+        f"No sentence of the {split} split has {SHORTEST} to {LONGEST} words that all of these runs know: there is "
+        "nothing to rewrite."
+    )
+
+
 def rewritten(
-    runs: Sequence[Evidence], texts: Sequence[str], search: Search, posterior_mean: bool, seed: int
+    runs: Sequence[Evidence], texts: Sequence[str], search: Search, posterior_mean: bool, seed: int, missing: str = ""
 ) -> Section:
-    """Each sentence beside what each run writes from its latent vector (AutoGen, table 1)."""
-    blocks: list[Block] = [Paragraph("No corpus of these runs is there any more: there is nothing to rewrite.")]
+    """Each sentence beside what each run writes from its latent vector (AutoGen, table 1).
+
+    Args:
+        runs: what is compared.
+        texts: the sentences.
+        search, posterior_mean, seed: how they are written again.
+        missing: stands in the place of the table where there are no sentences.
+    """
+    blocks: list[Block] = [Paragraph(missing)] if missing else []
     latent = [run for run in runs if run.rewrites]
     if texts and latent:
         columns = [
@@ -75,14 +97,16 @@ def completed(
         search, posterior_mean, seed: as for ``rewritten``.
     """
     latent = [run for run in runs if run.rewrites]
-    if not texts or not latent:
+    begun = {text: each[: max(1, int(SHARE * len(each)))] for text, each in texts.items()}
+    whole = {text: " ".join(words) for text, words in begun.items() if BLANK_WORD not in words}  # which is to be filled
+    if not whole or not latent:
         return Section("Completions", ())
-    kept = [" ".join(each[: max(1, int(SHARE * len(each)))]) for each in texts.values()]
+    kept = list(whole.values())
     columns = [
         [readable(r.text) for r in impute(run.run, kept, search, posterior_mean, unknown=False, seed=seed)]
         for run in latent
     ]
-    rows = tuple(tuple(map(Cell, line)) for line in zip(texts, kept, *columns, strict=True))
+    rows = tuple(tuple(map(Cell, line)) for line in zip(whole, kept, *columns, strict=True))
     notes = (
         f"The first {SHARE:.0%} of the words are kept, rounded down, but at least one. z is "
         f"{_where(posterior_mean)} of q(z|the words kept); the rest is found by {_named(search)}, <unk> not allowed.",
@@ -139,7 +163,7 @@ def walks(
 def _fitting(
     runs: Sequence[Evidence], split: str, count: int, order: Callable[[int], NDArray[np.integer]]
 ) -> dict[str, list[str]]:
-    corpus = next((run.corpus for run in runs if run.corpus is not None), None)
+    corpus = _corpus(runs, split)
     found: dict[str, list[str]] = {}
     if corpus is None:
         return found
@@ -148,10 +172,17 @@ def _fitting(
         if len(found) == count:
             break
         text = corpus.tokenizer.decode(sentences.ids(row).tolist())
-        fits = SHORTEST <= len(words(text)) <= LONGEST and text not in found
+        told = words(text, corpus.tokenizer.lowercase) if corpus.tokenizer.is_bpe else sentences.words(row)
+        fits = SHORTEST <= len(told) <= LONGEST and text not in found
         if fits and all(UNK not in run.run.tokenizer.encode(text) for run in runs):
-            found[text] = words(text) if corpus.tokenizer.is_bpe else sentences.words(row)
+            found[text] = told
     return found
+
+
+def _corpus(runs: Sequence[Evidence], split: str) -> Corpus | None:
+    """The first corpus that is there and has such sentences."""
+    there = (run.corpus for run in runs if run.corpus is not None)
+    return next((corpus for corpus in there if len(getattr(corpus, split))), None)
 
 
 def _without_latent(runs: Sequence[Evidence]) -> tuple[str, ...]:
@@ -168,7 +199,4 @@ def _where(posterior_mean: bool) -> str:
 
 
 def _named(search: Search) -> str:
-    from undersong.configurable import describe
-    from undersong.report.evidence import spoken
-
     return spoken(describe(search))

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from undersong.evaluation.pairs import compare_reconstructions, sentence_scores
+from undersong.evaluation.rates import MOST
 from undersong.evaluation.subject import Subject
 from undersong.measures.overlap import bleu_of
 from undersong.measures.significance import Comparison
@@ -67,14 +68,16 @@ def _table(group: Sequence[Evidence], scores: Sequence[Scores]) -> Table:
             rows.append((Cell(meaning.label, detail=meaning.detail), *cells))
     tests = sorted({one.test for tested in against for one in tested.values()})
     first = group[0].name
-    notes = (
+    notes = [
         f"* the difference from {first} is real: p < 0.05, two-sided, {', '.join(tests)}. Unmarked differences may be "
         "chance. Below each figure: its difference, and the test's 95% interval. Each comparison is tested by itself.",
         "The test is over sentences: it says nothing of what another seed of the same method would give.",
         "Sentences are written again greedily from the mean of q(z|x); bounds are of one set of samples of z.",
-    )
+    ]
+    if len(scores[0]["row"]) > MOST and any("rate" in one for one in scores):
+        notes.append(f"The mutual information, which costs the square of the sentences, is tested of {MOST:,} at most.")
     title = f"The same {len(scores[0]['row']):,} sentences: which figures differ from those of {first}"
-    return Table(title, ("", *(run.name for run in group)), tuple(rows), notes)
+    return Table(title, ("", *(run.name for run in group)), tuple(rows), tuple(notes))
 
 
 def _value(scores: Scores, key: str) -> float | None:

@@ -10,7 +10,7 @@ from undersong.evaluation.shape import pictured
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.shape import FEWEST, neighbours
 from undersong.report.drawn import Drawn
-from undersong.report.evidence import Evidence
+from undersong.report.evidence import Evidence, names
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.shapes import Arrays, histograms, scatter, scatter_said
 
@@ -48,7 +48,7 @@ def pictures(models: Mapping[str, Arrays], where: str, suffix: str = "") -> list
 
 
 def posteriors(runs: Sequence[Evidence], split: str, sentences: int) -> Section:
-    """Both figures of all runs with a vector z, those of one corpus side by side; of six runs at most.
+    """Both figures of all judged runs with a vector z, those of one corpus side by side; of six runs at most.
 
     Args:
         runs: what is compared.
@@ -56,17 +56,20 @@ def posteriors(runs: Sequence[Evidence], split: str, sentences: int) -> Section:
         sentences: at most so many of them; 0 for no figures.
     """
     title = "What the posteriors look like"
-    chosen = [run for run in runs if run.latent and run.corpus is not None]
+    chosen = [run for run in runs if run.latent and run.figures and run.corpus is not None]
     if not sentences or not chosen:
         return Section(title, ())
     if len(chosen) > MOST:
         return Section(title, (Paragraph(f"Drawn of at most {MOST} runs, and there are {len(chosen)}."),))
     blocks: list[Block] = []
-    for corpus in dict.fromkeys(str(run.run.info.get("corpus")) for run in chosen):
-        alike = [run for run in chosen if str(run.run.info.get("corpus")) == corpus]
+    corpora: dict[str, list[Evidence]] = {}
+    for run in chosen:
+        corpora.setdefault(str(run.run.info.get("corpus")), []).append(run)
+    folders = names([alike[0].corpus.folder for alike in corpora.values() if alike[0].corpus is not None])
+    for folder, alike in zip(folders, corpora.values(), strict=True):
         models = {run.name: arrays for run in alike if (arrays := _arrays(run, split, sentences)) is not None}
         if models:
-            found = pictures(models, f"the {split} split")
+            found = pictures(models, f"the {split} split of {folder}")
             blocks += [one.picture() if isinstance(one, Drawn) else one for one in found]
     return Section(title, tuple(blocks))
 

@@ -82,6 +82,18 @@ def sampled_alike(group: Sequence[Evidence]) -> bool:
     return len({tuple(figures.get(key) for key in _SAMPLING) for figures in known}) < 2
 
 
+def precisions(group: Sequence[Evidence]) -> dict[str, list[str]]:
+    """At which precisions the figures of a group were computed, and of which runs; those that do not say are left out.
+
+    Figures of several differ by rounding too, which in bf16 may be more than what the models differ by.
+    """
+    found: dict[str, list[str]] = {}
+    for run in group:
+        if (precision := run.figures.get("precision")) is not None:
+            found.setdefault(str(precision), []).append(run.name)
+    return found
+
+
 def _short_hash(words: Sequence[str]) -> str:
     return sha256("\n".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 

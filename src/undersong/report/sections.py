@@ -15,7 +15,7 @@ from undersong.report.figures import Series, over_training
 from undersong.report.html import Block, Notice, Paragraph, Picture, Section
 from undersong.report.meanings import BY_KEY, MEANINGS, SAMPLED, Meaning
 from undersong.report.plane import Point, rate_distortion
-from undersong.report.ranking import Scored, groups, sampled_alike, why_apart
+from undersong.report.ranking import Scored, groups, precisions, sampled_alike, why_apart
 from undersong.report.tables import BEST, Cell, Table, with_best
 
 BARS = (
@@ -130,14 +130,15 @@ def doctor(runs: Sequence[Evidence]) -> Section:
 
 
 def _figures_tables(scored: Scored, group: Sequence[Evidence]) -> tuple[Table, Table]:
-    alike = sampled_alike(group)
+    alike, rounded = sampled_alike(group), precisions(group)
     rows: list[tuple[Cell, ...]] = []
     circumstances: list[tuple[Cell, ...]] = []
     signs = ""
     for meaning in _meanings(group):
         cells = [_cell(run, meaning) for run in group]
         signs += "".join(cell.mark for cell in cells)
-        ranked = alike and not any(cell.mark for cell in cells) if meaning.key in SAMPLED else True
+        sound = alike and not any(cell.mark for cell in cells) if meaning.key in SAMPLED else True
+        ranked = sound and len(rounded) < 2
         row = (Cell(meaning.label, detail=meaning.detail), *with_best(cells, meaning.better if ranked else 0))
         (rows if meaning.main else circumstances).append(row)
     notes = [f"Scored: {scored.event}; {scored.sentences}; vocabulary of {scored.vocabulary}; corpus {scored.data}."]
@@ -147,6 +148,9 @@ def _figures_tables(scored: Scored, group: Sequence[Evidence]) -> tuple[Table, T
         notes.append("±: standard error of the sampling of z.")
     if not alike:
         notes.append("The sampled figures are not of the same sentences and number of samples, so they are not ranked.")
+    if len(rounded) > 1:
+        told = "; ".join(f"{precision}: {', '.join(names)}" for precision, names in rounded.items())
+        notes.append(f"Judged at different precisions, and so not ranked ({told}): evaluate all of them at one.")
     if "†" in signs:
         notes.append("† effective sample size under 50: too small to be trusted, so the row is not ranked.")
     if "‡" in signs:

@@ -30,22 +30,24 @@ def reproduce(
     """Run the experiments of a paper, and write a report that sets them beside what the paper reports.
 
     Stopped in any way and called again, it goes on where it was: no finished run is trained twice, no figure measured
-    twice. Corpora are prepared at their first use, into ``$XDG_CACHE_HOME/undersong`` or ``~/.cache/undersong``.
+    twice. Stopped by Ctrl-C or SIGTERM, it stops its runs, which save what they have. Corpora are prepared at their
+    first use, into ``$XDG_CACHE_HOME/undersong`` or ``~/.cache/undersong``.
 
     Args:
         paper: autogen (Mansbridge et al. 2019), igp (the isotropic Gaussian posterior), or tutorial (the exact and
             structured models of Kim, Wiseman and Rush 2018).
-        out: the folder for the runs, their figures and ``report.html``.
+        out: the folder for the runs, their figures and ``report.html``. Runs there that are not this recipe's at this
+            scale are named and left out of the report.
         corpus: a folder written by ``undersong prepare``, to be used instead of the recipe's main corpus.
         scale: quick (a smoke run of minutes), small (hours on two cores) or paper (the papers' own settings).
         seeds: instead of the recipe's, which gives some rows fewer for what they cost: one run of every row for each.
         only: names of the rows wanted; all by default.
         workers: runs at a time.
-        threads: CPU threads of each run.
+        threads: CPU threads of each run; one that was begun before keeps those it began with.
         measure: false to train only.
 
     Raises:
-        UserError: a row is not known, no corpus can be had, or there are no workers or threads.
+        UserError: a row is not known, a seed is given twice, no corpus can be had, or there are no workers or threads.
     """
     need(1, workers=workers, threads=threads)
     say = stamp(lambda line: print(line, flush=True))
@@ -63,14 +65,15 @@ def reproduce(
     wrong = execute(chosen, jobs, site, workers, say)
     if measure:
         say("Drawing figures and examples for the report")
-        report(site.out, chosen)
+        for sentence in report(site.out, chosen):
+            say(sentence)
         say(f"{site.out / 'report.html'} says what came of it.")
     for sentence in wrong:
         say(f"Left out: {sentence}")
 
 
-def report(out: Path, chosen: Plan) -> None:
-    """Write what is known so far, of a finished reproduction or a stopped one."""
+def report(out: Path, chosen: Plan) -> list[str]:
+    """Write what is known so far, of a finished reproduction or a stopped one; says what it had to leave out."""
     # Here and not above: each run's own process imports this package too, and has no use for figures and pages.
     from undersong.reproduce import autogen_claims, igp_claims, tutorial_claims
     from undersong.reproduce.claims import decide
@@ -78,6 +81,7 @@ def report(out: Path, chosen: Plan) -> None:
     from undersong.reproduce.page import write
     from undersong.reproduce.pictures import pictures
 
-    measured = Measured.read(out, [row.name for row in chosen.rows])
+    measured = Measured.read(out, chosen.rows)
     claims = {"autogen": autogen_claims, "igp": igp_claims, "tutorial": tutorial_claims}[chosen.paper].CLAIMS
     write(out, chosen, measured, decide(claims, measured), list(pictures(chosen, measured)))
+    return measured.said_left_out()

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from undersong.children import Children
 from undersong.data.store import Corpus
 from undersong.files import write_atomically
 from undersong.reproduce.plan import Job, Plan
@@ -68,12 +69,14 @@ def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say,
 
     Returns:
         What went wrong, a sentence for each job that could not be done.
+
+    Stopped by Ctrl-C or SIGTERM, it tells the jobs to stop too; they save what they have.
     """
-    do = do or partial(in_a_process, say=say)
     wrong: list[str] = []
     waiting = [job for job in jobs if site.measure or not is_trained(job, site)]
     running: dict[Future[str | None], Job] = {}
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool, Children() as children:
+        do = do or partial(in_a_process, say=say, children=children)
         while waiting or running:
             for job in list(waiting):
                 if len(running) == workers:
@@ -113,7 +116,7 @@ def _before(job: Job) -> str:
     return f"{job.row.after}.seed-{job.seed}"
 
 
-def in_a_process(plan: Plan, job: Job, site: Site, say: Say) -> str | None:
+def in_a_process(plan: Plan, job: Job, site: Site, say: Say, children: Children) -> str | None:
     """One job in its own process; what went wrong, if anything.
 
     What it prints on standard output is said, line by line; its standard error is kept in its log.
@@ -126,7 +129,7 @@ def in_a_process(plan: Plan, job: Job, site: Site, say: Say) -> str | None:
     command = [sys.executable, "-m", "undersong.reproduce.work", str(order)]
     with (
         open(order.with_suffix(".log"), "ab") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True) as process,
+        children.start(command, stdout=subprocess.PIPE, stderr=log, env=environment) as process,
     ):
         for line in process.stdout or ():
             say(f"{job.name}: {line.rstrip()}")

@@ -1,13 +1,12 @@
 """All figures of one trained run: its bounds and codes, and the measures its row asks for.
 
-Each answer is kept beside its measure's full settings: a changed setting is measured anew, and nothing else is. Knows
-nothing of other runs.
+Each answer is kept beside its measure's full settings: a changed setting is measured anew, and so is a run that was
+trained further; nothing else is. Knows nothing of other runs.
 """
 
 import time
 from typing import Any
 
-import numpy as np
 from jsonargparse import ArgumentParser
 
 from undersong.configurable import describe
@@ -17,8 +16,8 @@ from undersong.evaluation.measure import Measure
 from undersong.evaluation.pairs import sentence_scores
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.evaluation.suite import examine
-from undersong.files import new_file
 from undersong.learning import Run
+from undersong.reproduce.arrays import is_kept, keep
 from undersong.reproduce.execute import Say
 from undersong.reproduce.measured import SENTENCES
 from undersong.reproduce.sheet import opened
@@ -44,11 +43,10 @@ def judge(order: dict[str, Any], say: Say) -> None:
             say(f"measuring {type(measure).__name__}")
             answers = examine(subject, [measure])
             sheet.add(settings, answers.figures, answers.left_out, sum(answers.seconds.values()))
-    if not (run.path / SENTENCES).exists() and _rewrites(subject):
+    settings = {"subject": order["subject"], "step": run.step}
+    if not is_kept(run.path / SENTENCES, settings) and _rewrites(subject):
         say("measuring sentence by sentence")
-        scores = sentence_scores(subject)
-        with new_file(run.path / SENTENCES) as file:
-            np.savez(file, **scores)  # type: ignore[arg-type]  # arrays by name
+        keep(run.path / SENTENCES, settings, sentence_scores(subject))
 
 
 def _rewrites(subject: Subject) -> bool:

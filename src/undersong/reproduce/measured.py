@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from undersong.errors import UserError
 from undersong.evaluation.pairs import compare_reconstructions
 from undersong.measures.significance import Comparison, compare_seeds, proportions, spread
+from undersong.reproduce.arrays import arrays
+from undersong.reproduce.plan import Row
 
 SENTENCES = "sentences.npz"  # in a run's folder: the reconstruction of each judged sentence, in numbers
 PAIRED = (
@@ -43,21 +44,38 @@ class Measured:
         sheets: by row, one for each seed, in the order of the seeds.
         runs: the folder of the runs; None where only the sheets are there, which leaves out tests over sentences.
         planned: the names of the rows that are meant to be measured; None for any.
+        left_out: the runs that have a sheet but were not trained as they are meant to be: of another scale, paper or
+            recipe.
     """
 
     sheets: Mapping[str, Sequence[dict[str, Any]]]
     runs: Path | None = None
     planned: frozenset[str] | None = None
+    left_out: tuple[str, ...] = ()
 
     @staticmethod
-    def read(out: Path, planned: Iterable[str] | None = None) -> "Measured":
-        """Whatever the folder of a reproduction holds."""
+    def read(out: Path, rows: Iterable[Row]) -> "Measured":
+        """What the folder of a reproduction holds of these rows, trained with the very arguments that they have now."""
+        flags = {row.name: json.loads(json.dumps(row.flags)) for row in rows}
         found: dict[str, list[dict[str, Any]]] = {}
+        left_out = []
         for path in sorted((out / "rows").glob("*.json")):
             sheet = json.loads(path.read_text(encoding="utf-8"))
-            found.setdefault(sheet["row"], []).append(sheet)
+            if sheet["train"] == flags.get(sheet["row"]):
+                found.setdefault(sheet["row"], []).append(sheet)
+            else:
+                left_out.append(path.stem)
         ordered = {row: sorted(sheets, key=lambda sheet: sheet["seed"]) for row, sheets in found.items()}
-        return Measured(ordered, out / "runs", None if planned is None else frozenset(planned))
+        return Measured(ordered, out / "runs", frozenset(flags), tuple(left_out))
+
+    def said_left_out(self) -> list[str]:
+        """A sentence on what was left out, if anything was."""
+        if not self.left_out:
+            return []
+        return [
+            f"Not trained as this recipe has it at this scale, and so left out: {', '.join(self.left_out)}. Give every "
+            "scale and paper a folder of its own."
+        ]
 
     def plans(self, row: str) -> bool:
         """Whether a row is meant to be measured at this scale."""
@@ -145,7 +163,7 @@ class Measured:
 
 def _scores(path: Path) -> dict[str, NDArray[Any]]:
     """A run's ``sentence_scores``, with each sentence's ELBO, -(rate + distortion), where only those are stored."""
-    scores = dict(np.load(path))
+    scores = arrays(path)
     if "rate" in scores and "distortion" in scores:
         scores.setdefault("elbo", -(scores["rate"] + scores["distortion"]))
     return scores

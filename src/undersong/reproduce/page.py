@@ -15,7 +15,7 @@ from undersong.learning import Run
 from undersong.measures.significance import spread
 from undersong.report.drawn import Drawn
 from undersong.report.evidence import Evidence
-from undersong.report.examples import completed, first, from_prior, rewritten, walks
+from undersong.report.examples import completed, first, from_prior, rewritten, walks, why_none
 from undersong.report.examples import drawn as drawn_at_random
 from undersong.report.html import Notice, Paragraph, Section, page
 from undersong.report.tables import Table, markdown
@@ -38,7 +38,7 @@ def write(
     """``report.html``, ``table.json``, ``report.md`` and ``figures/`` in the reproduction's folder."""
     outcome = as_data(plan, measured, decisions)
     parts: list[tuple[str, Sequence[Block]]] = [
-        ("What this is", _opening(plan)),
+        ("What this is", _opening(plan, measured)),
         ("Claims", [claims_table(decisions, outcome["evidence"])]),
         ("Figures", pictures),
         ("What was measured", all_figures(outcome["rows"], measured)),
@@ -70,9 +70,9 @@ def _plain(block: Block) -> str:
     return block.text
 
 
-def _opening(plan: Plan) -> list[Block]:
-    smoke = [Notice(BANNER, warning=True)] if plan.scale == "quick" else []
-    return [*smoke, *(Paragraph(note) for note in plan.notes)]
+def _opening(plan: Plan, measured: Measured) -> list[Block]:
+    warnings = [*([BANNER] if plan.scale == "quick" else []), *measured.said_left_out()]
+    return [*(Notice(one, warning=True) for one in warnings), *(Paragraph(note) for note in plan.notes)]
 
 
 def _examples(plan: Plan, measured: Measured) -> list[tuple[str, Sequence[Block]]]:
@@ -92,7 +92,7 @@ def _examples(plan: Plan, measured: Measured) -> list[tuple[str, Sequence[Block]
     search, mean = (Beam(), False) if plan.paper == "autogen" else (Greedy(), True)
     texts = first(found, "test", 6)
     sections = [
-        rewritten(found, list(texts), search, mean, 0),
+        rewritten(found, list(texts), search, mean, 0, why_none(found, "test")),
         completed(found, texts, search, mean, 0),
         from_prior(found, 6, search, 0),
         walks(found, drawn_at_random(found, "test", 2, 0), 10, search, mean, 0),
@@ -106,7 +106,7 @@ def as_data(plan: Plan, measured: Measured, decisions: Sequence[Decision]) -> di
         "paper": plan.paper,
         "scale": plan.scale,
         "evidence": plan.scale != "quick",
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *measured.said_left_out()],
         "versions": versions(),
         "rows": [_row_data(measured, row) for row in plan.rows],
         "claims": [

@@ -3,17 +3,14 @@
 Knows nothing of pages.
 """
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from undersong.errors import UserError
 from undersong.evaluation.shape import pictured
 from undersong.evaluation.subject import NotApplicable, Subject
-from undersong.files import write_atomically
 from undersong.learning import Run
 from undersong.measures.significance import spread
 from undersong.report.drawn import Drawn
@@ -23,11 +20,13 @@ from undersong.report.plane import Point, rate_distortion
 from undersong.report.posteriors import pictures as of_posteriors
 from undersong.report.sections import BARS
 from undersong.report.shapes import Arrays
+from undersong.reproduce.arrays import arrays, is_kept, keep
 from undersong.reproduce.measured import Measured
 from undersong.reproduce.plan import Plan, Row
 
 ARRAYS = "posterior.npz"  # in a run's folder: what the pictures of its posterior need
 FAMILY = "inference.family"
+Event = frozenset[tuple[str, str]]  # what is scored, and the hash of the corpus
 
 
 def pictures(plan: Plan, measured: Measured) -> Iterator[Drawn | Paragraph]:
@@ -54,12 +53,15 @@ def _curves(plan: Plan, measured: Measured) -> Iterator[Drawn]:
 
 
 def _plane(corpus: str, rows: list[Row], measured: Measured, name: str) -> Iterator[Drawn]:
-    points = [point for row in rows if (point := _point(row, measured)) is not None]
+    events = {row.name: _event(row, measured) for row in rows}
+    number = {event: i for i, event in enumerate(dict.fromkeys(events.values()))}
+    points = [point for row in rows if (point := _point(row, measured, number[events[row.name]])) is not None]
     if len(points) < 2:
         return
-    caption = (
-        f"Rate and distortion on the test split of {corpus}, means over seeds; on a grey line the ELBO is the same."
-    )
+    named = {event: [point.name for point in points if point.group == i] for event, i in number.items()}
+    scored = {event: names for event, names in named.items() if names}
+    caption = f"Rate and distortion on the test split of {corpus}, means over seeds"
+    caption += "; on a grey line the ELBO is the same." if len(scored) == 1 else f". {_apart(scored)}"
     caption += BARS if any(point.information is not None for point in points) else ""
     drawn = {point.name for point in points}
     if without := [row.label for row in rows if row.label not in drawn]:
@@ -67,7 +69,24 @@ def _plane(corpus: str, rows: list[Row], measured: Measured, name: str) -> Itera
     yield Drawn(name, caption, partial(rate_distortion, points))
 
 
-def _point(row: Row, measured: Measured) -> Point | None:
+def _event(row: Row, measured: Measured) -> Event:
+    """What a row's likelihoods are likelihoods of: the events named, and of which corpora."""
+    return frozenset((sheet.get("event", "not told"), sheet["corpus"]["hash"]) for sheet in measured.sheets[row.name])
+
+
+def _apart(scored: Mapping[Event, Sequence[str]]) -> str:
+    """Which rows are not to be compared, in a sentence."""
+    told = []
+    for event, rows in scored.items():
+        names = " or ".join(sorted({name for name, _ in event}))
+        told.append(f"{names} by {', '.join(f'“{row}”' for row in rows)}")
+    return (
+        "These rows score different events, whose likelihoods say nothing of each other: their places are not to be "
+        f"compared across them, and no line joins those of equal ELBO. Scored: {'; '.join(told)}."
+    )
+
+
+def _point(row: Row, measured: Measured, group: int) -> Point | None:
     """Means over seeds; None for a row without a rate."""
     keys = ("kl", "reconstruction", "mutual_information", "mutual_information_cap")
     rate, distortion, information, cap = (
@@ -75,7 +94,7 @@ def _point(row: Row, measured: Measured) -> Point | None:
     )
     if rate is None or distortion is None:
         return None
-    return Point(row.label, rate, distortion, information=information, cap=cap)
+    return Point(row.label, rate, distortion, group, information, cap)
 
 
 def pair(rows: list[Row]) -> tuple[Row, ...]:
@@ -94,24 +113,25 @@ def _shapes(
     plan: Plan, measured: Measured, runs: Path, corpus: str, rows: tuple[Row, ...], suffix: str
 ) -> Iterator[Drawn | Paragraph]:
     """Figures 1 and 4 of the IGP paper, for a corpus's first pair of a diagonal and an isotropic posterior."""
-    sentences = plan.subject.get("sentences")
-    found = {r.label: _arrays(runs / f"{r.name}.seed-{measured.sheets[r.name][0]['seed']}", sentences) for r in rows}
-    models = {label: arrays for label, arrays in found.items() if arrays is not None}
+    models = {}
+    for row in rows:
+        first = measured.sheets[row.name][0]
+        settings = {"sentences": plan.subject.get("sentences"), "step": first.get("step")}
+        found = _arrays(runs / f"{row.name}.seed-{first['seed']}", settings)
+        if found is not None:
+            models[row.label] = found
     if models:
         yield from of_posteriors(models, f"the test split of {corpus}", suffix)
 
 
-def _arrays(run: Path, sentences: int | None) -> Arrays | None:
+def _arrays(run: Path, settings: Mapping[str, Any]) -> Arrays | None:
     """Of a run's posterior, kept in its folder; None where the run cannot be read or has no vector."""
     path = run / ARRAYS
-    if not path.exists():
+    if not is_kept(path, settings):
         try:
             loaded = Run.load(run)
-            found = pictured(Subject(loaded.system, loaded.corpus(), sentences=sentences))
+            found = pictured(Subject(loaded.system, loaded.corpus(), sentences=settings["sentences"]))
         except (UserError, NotApplicable):
             return None
-        packed = io.BytesIO()
-        np.savez(packed, **found)  # type: ignore[arg-type]  # arrays by name
-        write_atomically(path, packed.getvalue())
-    with np.load(path) as kept:
-        return dict(kept)
+        keep(path, settings, found)
+    return arrays(path)

@@ -117,9 +117,14 @@ def plan(paper: str, scale: str, seeds: Sequence[int] = ()) -> Plan:
         scale: ``quick``, ``small`` or ``paper``.
         seeds: of every row, instead of the recipe's.
 
+    Raises:
+        UserError: a seed is given twice: its runs would share a folder.
+
     >>> [row.name for row in plan("autogen", "paper").rows][:4]
     ['vae', 'annealed', 'autogen-1', 'autogen-2']
     """
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"seeds {list(seeds)}: give each once.")
     text = files("undersong.reproduce").joinpath("recipes", f"{paper}.yaml").read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
     chosen = recipe["scales"][scale]

@@ -21,6 +21,7 @@ from jsonargparse import ArgumentParser
 from undersong.errors import UserError
 from undersong.files import write_atomically
 from undersong.learning import train
+from undersong.learning.run import CONFIG
 from undersong.reproduce.execute import TRAINED
 from undersong.reproduce.plan import arguments
 from undersong.reproduce.retag import retagged
@@ -56,7 +57,10 @@ def run_training(order: dict[str, Any]) -> None:
     words = arguments({**order["flags"], "corpus": order["corpus"], "out": order["run"]})
     seconds = time.monotonic()
     chosen = parser.parse_args([*words, f"--seeds=[{order['seed']}]", f"--threads={order['threads']}", "--resume=true"])
-    (run,) = train(**vars(parser.instantiate(chosen)))
+    told = vars(parser.instantiate(chosen))
+    if (Path(order["run"]) / CONFIG).exists():
+        del told["threads"]  # a run goes on with the threads it was begun with, however many are given now
+    (run,) = train(**told)
     opened(order, run)
     done = Path(order["run"]) / TRAINED
     if not done.exists():  # a mark for whoever counts what is left to do
