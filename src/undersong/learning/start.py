@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from undersong.configurable import describe
@@ -23,10 +22,10 @@ from undersong.data.batching import Batches
 from undersong.data.store import Corpus
 from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
-from undersong.families import Family
 from undersong.files import held, write_atomically
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
+from undersong.learning.admission import need_fitting, need_possible
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
 from undersong.learning.device import borrowed, resolve_device
@@ -60,25 +59,8 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             own |= exact
             made = configuration.instantiate(train, own)
         system = build(made, corpus.vocab_size, seed)
-        if system.model.latent == 0 and not isinstance(system.inference, Exact):
-            raise UserError(
-                f"{type(system.model).__name__} has no latent variable to infer: leave --inference as it is, or set it "
-                "to Exact."
-            )
-        if system.objective.needs_density and not getattr(system.inference, "family", Family).has_density:
-            raise UserError(
-                f"The posterior is a point mass, which has no density, and {type(system.objective).__name__} needs "
-                "one: use the Autoencoder objective, or another family (DiagonalGaussian, IsotropicGaussian)."
-            )
-        if system.inference.believes and not corpus.train.annotated:
-            raise UserError(
-                f"{corpus.folder} has no classes, tags, heads or constituents for {type(system.inference).__name__} to "
-                "believe: leave --inference alone, or prepare a corpus with annotation."
-            )
-        if not len(corpus.train):
-            raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
-        made["learner"](system)  # it may refuse the system: better before anything is written
-        _judge_one(system, corpus, seed)  # so may its posterior, at the first look at held-out sentences
+        need_fitting(system, corpus)
+        need_possible(system, made["learner"](system), corpus, seed)
         with _alone(folder):
             if (folder / CONFIG).exists():
                 raise UserError(f"{folder} was begun by another process meanwhile: choose another --out.")
@@ -121,29 +103,6 @@ def _go_on(train: Train, given: Config, told: Set[str], folder: Path) -> None:
             checkpoint,
             notices,
             _command(given, folder),
-        )
-
-
-@torch.no_grad()
-def _judge_one(system: System, corpus: Corpus, seed: int) -> None:
-    """Judge one held-out sentence, where there is one, as a look at all of them will.
-
-    Raises:
-        UserError: it cannot be judged.
-    """
-    if not len(corpus.valid):
-        return
-    training = system.training
-    try:
-        d = system.eval().judge(corpus.valid.batch(np.zeros(1, np.int64)), seed)
-    except NotImplementedError as error:
-        raise UserError(f"Held-out sentences could not be judged: {error}") from None
-    finally:
-        system.train(training)
-    if system.objective.by_dimension and d.parts is not None and d.parts.shape[1] == 1 < system.model.latent:
-        raise UserError(
-            f"{type(system.objective).__name__} counts the KL of each dimension, which with this prior is known of all "
-            "together only: use FreeBitsSentence, or a prior and a posterior of one family without mixtures."
         )
 
 
