@@ -26,6 +26,7 @@ from undersong.files import held, write_atomically
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
 from undersong.learning.admission import need_fitting, need_possible
+from undersong.learning.base import Learner
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
 from undersong.learning.device import borrowed, resolve_device
@@ -142,18 +143,19 @@ def _fit(
     steps = own["epochs"] * len(batches) if own["steps"] is None else own["steps"]
     limits = Limits(
         steps=steps,
+        done=_done(own, steps, learner, len(batches)),
         patience=own["patience"],
         settled=system.objective.end,
         validate=own["validation_steps"] or len(batches),
         save=own["checkpoint_seconds"],
     )
-    patient = own["patience"] is None or memory.stale < own["patience"]
-    over = memory.step >= steps or not patient or learner.finished() is not None
+    over = limits.reached(memory, learner.finished())
     with Display(steps, own["quiet"]) as display:
         for notice in notices:
             display.say(notice)
-        if over and checkpoint is not None:
-            display.say(f"{folder} is trained already ({memory.step} steps).")
+        if over is not None and checkpoint is not None:
+            more = " Give more --steps, or null for --epochs to count." if over == limits.done and own["steps"] else ""
+            display.say(f"{folder} is trained already ({memory.step} steps): {over}.{more}")
             return
         validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
         with closing(Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))) as record:
@@ -178,6 +180,15 @@ def _fit(
             )
             memory = fit.run(memory)
             display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
+
+
+def _done(own: Config, steps: int, learner: Learner, epoch: int) -> str:
+    """What is said when the last step is reached."""
+    done = "all epochs are done" if own["steps"] is None else f"all {steps} of --steps are done"
+    first = learner.first(epoch)
+    if steps >= first:
+        return done
+    return f"{done}; {type(learner).__name__} changes nothing before step {first}, so nothing was learned"
 
 
 def _command(given: Config, folder: Path) -> str:
