@@ -35,15 +35,15 @@ from undersong.learning.doctor import Watch
 from undersong.learning.fit import Fit, Limits, Memory
 from undersong.learning.going_on import merged
 from undersong.learning.gradient import Gradient
-from undersong.learning.luggage import FILES, packed, unpacked
+from undersong.learning.luggage import FILES, named, packed, unpacked
 from undersong.learning.progress import Display
 from undersong.learning.record import Line, Record, read_record
-from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info
+from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info, rebuilt
 from undersong.learning.state import load_weights
 from undersong.learning.system import System
 from undersong.learning.validation import Validation
 from undersong.models import ExactModel, Model
-from undersong.models.base import Counted
+from undersong.models.base import Counted, event
 from undersong.nets.precision import Precision, resolve, set_precision
 
 Train = Callable[..., Any]
@@ -66,7 +66,7 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             if (folder / CONFIG).exists():
                 raise UserError(f"{folder} was begun by another process meanwhile: choose another --out.")
             own = packed(own, folder)
-            _make_folder(folder, own, corpus, system)
+            _make_folder(folder, corpus, system)
             _fit(made, own, system, corpus, folder, None, [], _command(given, folder))
 
 
@@ -78,33 +78,42 @@ def go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) 
             raise UserError(f"{folder} is not a run's folder (no {CONFIG}): choose another --out.")
         return start(train, given, seed, folder)
     with _alone(folder):
-        _go_on(train, given, told, folder)
+        _go_on(train, given, told, seed, folder)
     return None
 
 
-def _go_on(train: Train, given: Config, told: Set[str], folder: Path) -> None:
-    stored = unpacked(configuration.read(folder / CONFIG), folder)
-    own = merged(stored, {k: v for k, v in packed(given, folder).items() if k in told}, folder)
-    corpus = open_corpus(Path(own["corpus"]), read_info(folder))
+def _go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) -> None:
+    stored = named(unpacked(configuration.read(folder / CONFIG), folder), folder)
+    asked = {**named(given, folder), "seeds": [seed]}
+    own = merged(stored, {k: v for k, v in asked.items() if k in told}, folder)
+    device = _device_of(own, folder)
+    info = read_info(folder)
+    corpus = open_corpus(Path(own["corpus"]), info)
     made = configuration.instantiate(train, own)
     checkpoints = Checkpoints(folder / CHECKPOINTS)
     checkpoint, refused = checkpoints.latest()
-    if own != stored:
-        configuration.write(own, folder / CONFIG)
     where = f"step {checkpoint.step}" if checkpoint else "the beginning"
     notices = [f"{wrong} Going on from {where} instead." for wrong in refused]
-    checkpoints.forget_after(checkpoint.step if checkpoint else -1)
-    with borrowed(torch.device(own["device"]), own["threads"]):
-        _fit(
-            made,
-            own,
-            build(made, corpus.vocab_size, own["seeds"][0]),
-            corpus,
-            folder,
-            checkpoint,
-            notices,
-            _command(given, folder),
-        )
+    with borrowed(device, own["threads"]):
+        system = rebuilt(made, info, own["seeds"][0], folder)
+        checkpoints.forget_after(checkpoint.step if checkpoint else -1)
+        _fit(made, own, system, corpus, folder, checkpoint, notices, _command(given, folder))
+
+
+def _device_of(own: Config, folder: Path) -> torch.device:
+    """Where a run was begun, which is where it goes on.
+
+    Raises:
+        UserError: this machine has no such device.
+    """
+    try:
+        return resolve_device(own["device"])
+    except UserError:
+        raise UserError(
+            f"The run in {folder} was begun on {own['device']}, which this machine has not, and goes on nowhere else: "
+            f"resume it where there is one, or begin it anew, `undersong train --config {folder / CONFIG} --device cpu "
+            "--precision auto --out ANOTHER`."
+        ) from None
 
 
 @contextmanager
@@ -157,6 +166,7 @@ def _fit(
             more = " Give more --steps, or null for --epochs to count." if over == limits.done and own["steps"] else ""
             display.say(f"{folder} is trained already ({memory.step} steps): {over}.{more}")
             return
+        configuration.write(own, folder / CONFIG)  # last of what a run needs before its first step: it makes it one
         validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
         with closing(Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))) as record:
             display.say(_opening(own, system, corpus, memory))
@@ -239,8 +249,8 @@ def _resolved(given: Config, seed: int, folder: Path) -> Config:
     }
 
 
-def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> None:
-    """All that a run needs before its first step; the configuration last, which makes it one."""
+def _make_folder(folder: Path, corpus: Corpus, system: System) -> None:
+    """What a run needs beside its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(corpus.folder / "tokenizer.json", folder / TOKENIZER)
     info = {
@@ -248,9 +258,9 @@ def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> N
         "vocab_size": corpus.vocab_size,
         "lowercase": corpus.info["settings"]["lowercase"],
         "latent": system.model.latent,
+        "event": event(system.model),
         "settled": system.objective.end,
         "undersong": version("undersong"),
         "torch": torch.__version__,
     }
     write_atomically(folder / INFO, json.dumps(info, indent=1).encode())
-    configuration.write(own, folder / CONFIG)
