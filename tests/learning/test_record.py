@@ -19,9 +19,9 @@ def test_a_number_that_is_none_or_infinite_is_null(tmp_path: Path) -> None:
     assert read_record(tmp_path / "metrics.jsonl")[0]["loss"] is None
 
 
-@pytest.mark.parametrize("line", [b"\xff\xfe", b"3", b"null", b'"kind"', b"[]", b"{}", b'{"kind": "valid"}', b"{"])
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"3", b"null", b'"kind"', b"[]", b"{}", b"{"])
 def test_a_line_that_is_no_line_of_a_record_is_named(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"kind": "train", "step": 1}\n' + line + b"\n")
-    with pytest.raises(UserError, match=r"metrics\.jsonl, line 2, is not JSON with a kind and a step"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl, line 2, is not a JSON object with a kind"):
         read_record(path)
