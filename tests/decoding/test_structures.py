@@ -204,7 +204,7 @@ def test_sentences_of_one_word_and_impossible_ones(runs: dict[str, Run], tmp_pat
 def test_annotation_that_is_not_there_cannot_be_believed(runs: dict[str, Run], tmp_path: Path) -> None:
     (tmp_path / "plain.txt").write_text("the dog sees the cat\n" * 40)
     prepare(str(tmp_path / "plain.txt"), out=tmp_path / "plain", min_words=2, splits=(1, 0, 0), show_progress=False)
-    with pytest.raises(UserError, match="no classes, tags, heads or constituents"):
+    with pytest.raises(UserError, match="have no tags, which is what Observed can believe of HMM"):
         _run(tmp_path, "run", tmp_path / "plain", HMM, inference=Observed)
 
 

@@ -131,6 +131,29 @@ def test_all_advice_can_be_typed(ill):
             assert typed != parser.parse_args(["corpus", "--out", "run"]), f"{advice} changes nothing"
 
 
+@pytest.mark.parametrize(
+    ("flags", "advised"),
+    [
+        ("--model ContinuousNaiveBayes", "--inference.family IsotropicGaussian"),
+        ("--inference Refined", "--inference.start.family IsotropicGaussian"),
+        ("--inference Refined --inference.start.family IsotropicGaussian", "--model.decoder.word_dropout 0.4"),
+    ],
+)
+def test_advice_names_the_settings_that_the_run_has_and_no_others(flags, advised):
+    from undersong.cli import command_parser
+
+    parser = command_parser(train, "train")
+    words = ["corpus", "--out", "run", *flags.split()]
+    made = parser.instantiate(parser.parse_args(words))
+    config = configuration(train, {name: made[name] for name in defaults()})
+    collapsed, exploded = [look(1000, 0.01, 0)], [look(1000, 10.0, 32, 50.0), look(5000, 25.0, 32, 48.0)]
+    ills = [diagnose(replace(case(*looks), config=config))[0] for looks in (collapsed, exploded, [look(1000, 5.0, 6)])]
+    advice = {text for finding in ills for text in finding.advice if not text.startswith("--objective")}
+    assert advised in advice
+    assert [finding.healthy for finding in ills] == [False] * 3
+    parser.parse_args([*words, *(word for text in advice for word in text.split())])  # SystemExit, were one unknown
+
+
 def test_an_illness_is_said_once_while_it_lasts():
     said: list[str] = []
     watch = Watch(case(look(1000, 6.0, 32)), set(), said.append)

@@ -89,7 +89,7 @@ def test_labels_are_believed_where_they_are_known(labelled: Path, tmp_path: Path
     assert float((run.system.model.posterior(x).mode == x.labels).double().mean()) > 0.8
 
 
-@pytest.mark.parametrize("learner", [EM, ViterbiEM, StepwiseEM])
+@pytest.mark.parametrize("learner", [EM, ViterbiEM, StepwiseEM, GeneralizedEM])
 def test_another_objective_is_refused_before_anything_is_written(labelled: Path, tmp_path: Path, learner: Any) -> None:
     with pytest.raises(UserError, match=f"{learner.__name__} maximises log p.* never Beta: leave --objective alone"):
         train(labelled, out=tmp_path / "run", **PLAIN, model=UNIGRAMS, learner=learner, objective=Beta(0.5), epochs=1)

@@ -72,6 +72,8 @@ def test_several_steps_climb_further_on_one_posterior() -> None:
 def test_what_has_no_posterior_over_structures_is_refused() -> None:
     vae = System(VAE(VOCAB, 2), Amortized(VOCAB, 2), Pathwise(), ELBO())
     with pytest.raises(UserError, match="exact posterior over structures"):
+        GeneralizedEM(vae).check(random_batches(count=1)[0])
+    with pytest.raises(UserError, match="exact posterior over structures"):
         GeneralizedEM(vae).step(random_batches(count=1)[0], 0)
     with pytest.raises(UserError, match="steps"):
         GeneralizedEM(vae, steps=0)

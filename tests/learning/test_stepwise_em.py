@@ -78,6 +78,20 @@ def test_stepwise_em_waits_for_an_epoch() -> None:
     assert not torch.equal(model.words(), after)
 
 
+def test_stepwise_em_waits_as_many_steps_as_it_is_told_though_they_be_more_than_an_epoch() -> None:
+    batches = random_batches()
+    model = MixtureOfUnigrams(VOCAB, 3)
+    learner, before = StepwiseEM(system(model), wait=4), model.words().detach()
+    for step in range(4):
+        learner.step(batches[step % 3], step)
+        if step == 2:
+            learner.end_epoch()
+        assert torch.equal(model.words(), before)
+    learner.step(batches[1], 4)
+    assert not torch.equal(model.words(), before)
+    assert learner.first(3) == 5
+
+
 def test_stepwise_em_learns() -> None:
     batches = random_batches(count=6)
     model = MixtureOfUnigrams(VOCAB, 3)

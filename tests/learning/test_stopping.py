@@ -6,13 +6,15 @@ import signal
 from functools import partial
 
 import pytest
-from tests.learning.small import TINY, last_weights, learn
+from tests.learning.small import TINY, last_weights, learn, make_corpus
 
 from undersong.cli import main
 from undersong.errors import UserError
 from undersong.families import LearnedPrior, Mixture
-from undersong.learning import Gradient, Run, train
+from undersong.inference import Amortized
+from undersong.learning import EM, Gradient, Run, StepwiseEM, fit, start, train
 from undersong.learning.validation import Figures, Validation
+from undersong.models import MixtureOfUnigrams
 from undersong.objectives import Beta, FreeBitsDimension, FreeBitsMeanDimension, Linear, Objective
 
 
@@ -97,3 +99,55 @@ def test_free_bits_of_dimensions_are_refused_where_dimensions_have_no_kl(corpus,
         learn(corpus, tmp_path / "run", model=mixed, objective=objective)
     assert not (tmp_path / "run").exists()
     learn(corpus, tmp_path / "run", objective=objective, steps=1)
+
+
+def test_a_held_out_sentence_that_is_impossible_is_told_from_a_loss_that_is_no_number(tmp_path):
+    """A lower learning rate would not help it."""
+    corpus = make_corpus(tmp_path / "corpus", train_size=3)
+    choices = {"inference": Amortized, "learner": EM, "epochs": 2}
+    with pytest.raises(UserError, match=r"a held-out sentence is impossible .* --model\.smoothing above 0") as caught:
+        learn(corpus, tmp_path / "run", model=partial(MixtureOfUnigrams, latent=2, smoothing=0.0), **choices)
+    assert "lr" not in str(caught.value)
+    learn(corpus, tmp_path / "smooth", model=partial(MixtureOfUnigrams, latent=2, smoothing=0.1), **choices)
+
+
+@pytest.mark.parametrize(
+    ("learner", "limits", "said"),
+    [
+        (Gradient, {"steps": 3}, "all 3 of --steps are done; 3 steps in"),
+        (EM, {"epochs": 1}, "all epochs are done; 10 steps in"),
+        (EM, {"steps": 9}, "all 9 of --steps are done; EM changes nothing before step 10, so nothing was learned; 9"),
+        (StepwiseEM, {"steps": 9}, "StepwiseEM changes nothing before step 10, so nothing was learned; 9 steps"),
+        (
+            partial(StepwiseEM, wait=30),
+            {"epochs": 3},
+            "all epochs are done; StepwiseEM changes nothing before step 31, so nothing was learned",
+        ),
+        (partial(StepwiseEM, wait=3), {"steps": 4}, "all 4 of --steps are done; 4 steps in"),
+    ],
+)
+def test_it_is_said_which_limit_ended_a_run_and_whether_anything_was_learned(
+    corpus, tmp_path, capsys, learner, limits, said
+):
+    model = partial(MixtureOfUnigrams, latent=2)
+    choices = {**TINY, "model": model, "inference": Amortized, "learner": learner, "quiet": False, "epochs": 1}
+    train(corpus, out=tmp_path / "run", **{**choices, **limits})
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+class Late(float):
+    """Seconds between checkpoints that are not over yet, and while they are compared a signal comes."""
+
+    def __le__(self, seconds):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return False
+
+
+def test_a_signal_after_the_look_whether_to_save_is_heeded_once_all_is_saved(corpus, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fit.Fit, "_validate", lambda self: False)
+    monkeypatch.setattr(start, "Limits", lambda **given: fit.Limits(**{**given, "save": Late()}))
+    with pytest.raises(SystemExit, match="143"):
+        learn(corpus, tmp_path / "run", quiet=False)
+    (said,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("Saved at step"))
+    assert said.startswith("Saved at step 11.")
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000000011"]

@@ -203,6 +203,8 @@ def test_batches_may_be_bounded_by_tokens(corpus, tmp_path):
 def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):
     for wrong, words in [
         ({"device": "tpu"}, "not known"),
+        ({"device": "cpu:foo"}, "not known"),
+        ({"device": "cpu:1"}, "numbered from 0 to 0"),
         ({"precision": "fp8"}, "not known"),
         ({"seeds": []}, "at least one"),
         ({"seeds": [1, 1]}, "each once"),
@@ -210,6 +212,7 @@ def test_choices_that_cannot_be_are_said_clearly(corpus, tmp_path):
         ({"epochs": -1}, "epochs is -1"),
         ({"validation_steps": 0}, "validation_steps is 0"),
         ({"threads": 0}, "threads is 0"),
+        ({"checkpoint_seconds": math.nan}, "checkpoint_seconds is nan: it must be at least 0"),
         ({"validation_sentences": -1}, "validation_sentences is -1: it must be at least 0"),
     ]:
         with pytest.raises(UserError, match=words):

@@ -18,7 +18,7 @@ from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.estimators import Marginal
 from undersong.inference import Exact
-from undersong.learning import EM, PosteriorMeans
+from undersong.learning import EM, PosteriorMeans, Run, train
 from undersong.models import GaussianMixture
 from undersong.nets import (
     Components,
@@ -153,3 +153,23 @@ def test_posterior_means_of_a_run_are_clustered(tmp_path: Path) -> None:
     assert not any("encoder" in name for name in run.system.state_dict())
     with pytest.raises(UserError, match="words"):
         PosteriorMeans(7, tmp_path / "vae")
+
+
+def test_a_mixture_over_a_run_that_was_trained_on_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its means are then of another space than that of the clusters."""
+    corpus = make_corpus(tmp_path / "corpus", train_size=48, held=10)
+    learn(corpus, tmp_path / "vae", epochs=1)
+    monkeypatch.chdir(tmp_path)
+    mixture = partial(GaussianMixture, latent=2, vectors=partial(PosteriorMeans, run=Path("vae")))
+    choices = {"model": mixture, "inference": Exact, "estimator": Marginal(), "learner": EM, "resume": True}
+    run = learn(corpus, tmp_path / "mixture", **choices, epochs=1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    Run.load(run.path)
+    train(corpus, out=run.path, epochs=2, resume=True, quiet=True)
+    train(corpus, out=tmp_path / "vae", epochs=4, resume=True, quiet=True)
+    before = (run.path / "config.yaml").read_bytes()
+    for use in (lambda: Run.load(run.path), lambda: train(corpus, out=run.path, epochs=3, resume=True, quiet=True)):
+        with pytest.raises(UserError, match=r"learned over .* of vae at step 2.* now gives .* of vae at step \d"):
+            use()
+    assert (run.path / "config.yaml").read_bytes() == before

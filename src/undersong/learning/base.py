@@ -35,6 +35,23 @@ class Learner(Configurable, ABC):
             Scalars, still on the device, to be averaged into the progress: at least ``loss``, in nats a sentence.
         """
 
+    def first(self, epoch: int) -> int:
+        """How many steps it takes until the parameters change for the first time, where an epoch has ``epoch``."""
+        return 1
+
+    def check(self, x: Batch) -> None:
+        """Refuse a system or sentences that ``step`` would refuse; asked once, before anything is written.
+
+        Nothing is changed.
+
+        Args:
+            x: a few training sentences, the shortest among them and those with the largest label and tag.
+
+        Raises:
+            UserError: says what is wrong.
+        """
+        return None
+
     def end_epoch(self) -> Metrics:
         """What is done when every sentence was seen once, such as an M-step."""
         return {}

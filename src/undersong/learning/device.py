@@ -27,11 +27,18 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     kind = name.partition(":")[0]
-    if kind not in there:
-        raise UserError(f"device {name!r} is not known: use auto, cpu, cuda or mps.")
+    try:
+        device = torch.device(name) if kind in there else None
+    except RuntimeError:  # a number that is none
+        device = None
+    if device is None:
+        raise UserError(f"device {name!r} is not known: use auto, cpu, cuda (or cuda:1) or mps.")
     if not there[kind]:
         raise UserError(f"This machine has no {kind} device that torch can use: take --device auto or cpu.")
-    return torch.device(name)
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if (device.index or 0) >= count:
+        raise UserError(f"This machine has no {name}: its {kind} devices are numbered from 0 to {count - 1}.")
+    return device
 
 
 @contextmanager

@@ -96,6 +96,21 @@ class Case:
             value = value.get("init_args", value).get(name) if isinstance(value, dict) else None
         return value
 
+    def flag(self, part: str, name: str) -> str | None:
+        """Where the run's ``part`` (model, inference, learner) has a setting ``name``, the outermost; None if nowhere.
+
+        >>> Case({"model": {"init_args": {"decoder": {"init_args": {"hidden": 8}}}}}, 1, 0, ()).flag("model", "hidden")
+        'model.decoder.hidden'
+        """
+        level: dict[str, Any] = {part: self.config.get(part)}
+        while level:
+            parts = {where: value.get("init_args", value) for where, value in level.items() if isinstance(value, dict)}
+            level = {f"{where}.{key}": value for where, settings in parts.items() for key, value in settings.items()}
+            for where in level:
+                if where.endswith(f".{name}"):
+                    return where
+        return None
+
     @property
     def objective(self) -> str:
         """The objective's class name."""
@@ -138,8 +153,7 @@ def _collapse(case: Case) -> Finding | None:
         if case.last["active_units"] != 0:
             return None
         message = "The code is the same for every sentence: the decoder cannot learn anything from it."
-        lr = case.setting("learner", "lr")
-        advice = (f"--learner.lr {lr / 3:.1g}",) if isinstance(lr, float) else ("--learner.lr 0.0003",)
+        advice = _with(case, "learner", "lr", lambda lr: f"{lr / 3:.1g}" if isinstance(lr, float) else "0.0003")
         return Finding("collapse", False, message, case.evidence, advice)
     if _rising(case) or not _small(case):
         return None
@@ -175,7 +189,7 @@ def _dead(case: Case) -> Finding | None:
     advice = (
         *_isotropic(case),
         "--objective FreeBitsMeanDimension --objective.bits 0.1",
-        f"--model.latent {units or 1}",
+        *_with(case, "model", "latent", lambda _: str(units or 1)),
     )
     return Finding("dead-dimensions", False, message, case.evidence, advice)
 
@@ -224,10 +238,8 @@ def _rising(case: Case) -> bool:
 def more_rate(case: Case) -> tuple[str, ...]:
     """What makes z say more, leaving out what the run does already."""
     m = case.final("m") if case.objective == "AutoGen" else 0.0
-    dropout = case.setting("model", "decoder", "word_dropout") or 0.0
     found = [f"--objective AutoGen --objective.m {2 * m + 1 if m is not None and m >= 0 else 1:g}", *_isotropic(case)]
-    if dropout < 0.4:
-        found.append("--model.decoder.word_dropout 0.4")
+    found += _with(case, "model", "word_dropout", lambda dropout: "0.4" if (dropout or 0.0) < 0.4 else None)
     if case.objective != "FreeBitsMeanDimension":
         found.append("--objective FreeBitsMeanDimension --objective.bits 0.1")
     if not case.objective.startswith("Target"):
@@ -237,7 +249,8 @@ def more_rate(case: Case) -> tuple[str, ...]:
 
 def less_rate(case: Case) -> tuple[str, ...]:
     """What makes z say less."""
-    found = ["--objective TargetRate --objective.rate 10", "--patience 3", "--learner.weight_decay 0.01"]
+    found = ["--objective TargetRate --objective.rate 10", "--patience 3"]
+    found += _with(case, "learner", "weight_decay", lambda _: "0.01")
     if case.objective == "AutoGen" and (m := case.final("m")):
         found.insert(0, f"--objective AutoGen --objective.m {m / 2:g}")
     if case.objective == "Beta" and (beta := case.final("beta")) is not None and beta < 1:
@@ -246,8 +259,12 @@ def less_rate(case: Case) -> tuple[str, ...]:
 
 
 def _isotropic(case: Case) -> tuple[str, ...]:
-    return (
-        ()
-        if "IsotropicGaussian" in str(case.setting("inference", "family"))
-        else ("--inference.family IsotropicGaussian",)
-    )
+    name = "IsotropicGaussian"
+    return _with(case, "inference", "family", lambda family: None if name in str(family) else name)
+
+
+def _with(case: Case, part: str, name: str, better: Callable[[Any], str | None]) -> tuple[str, ...]:
+    """Another value for a setting, from the one it has; nothing where the run has no such setting, or it is well."""
+    flag = case.flag(part, name)
+    value = None if flag is None else better(case.setting(*flag.split(".")))
+    return () if value is None else (f"--{flag} {value}",)

@@ -51,6 +51,14 @@ class EM(Learner):
         self.restarts, self.tolerance = restarts, tolerance
         self.climbs: list[Climb] = []
 
+    def first(self, epoch: int) -> int:
+        """An epoch's: the M-step is at its end."""
+        return epoch
+
+    def check(self, x: Batch) -> None:
+        """These sentences can be counted."""
+        expected(self.system, x, 0, self.hard)
+
     def step(self, x: Batch, step: int) -> Metrics:
         """The E-step of one batch. ``loss`` is minus the mean bound, nats a sentence."""
         if not self.climbs:
@@ -139,12 +147,21 @@ def counted_model(system: System, learner: str) -> Counted:
             f"{learner} learns by counting, which {type(system.model).__name__} cannot: use --learner Gradient, or a "
             "model made of tables (MixtureOfUnigrams, HMM, PCFG, DMV)."
         )
+    need_log_px(system, learner)
+    return system.model
+
+
+def need_log_px(system: System, learner: str) -> None:
+    """For learners that read no objective: the one that held-out sentences are judged by is what they maximise.
+
+    Raises:
+        UserError: another objective was chosen.
+    """
     if not isinstance(system.objective, ELBO):
         raise UserError(
             f"{learner} maximises log p(x), or a bound on it, and never {type(system.objective).__name__}: leave "
             "--objective alone, or use --learner Gradient."
         )
-    return system.model
 
 
 def expected(system: System, x: Batch, step: int, hard: bool = False) -> tuple[Tensor, Counts]:

@@ -5,6 +5,7 @@ on the sentence. So all that the loop itself remembers is the few values of ``Me
 checkpoint ends where one never stopped ends. Knows nothing of models, objectives or how a learner learns.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,8 @@ from undersong.learning.state import weights
 from undersong.learning.validation import Validation
 
 SYNC = 20  # steps between looks at the numbers: each look waits for the device
+CALMER = "Try a lower --learner.lr, a smaller --learner.clip, or --precision fp32."
+POSSIBLE = "Begin again with a --model.smoothing above 0, which leaves no word impossible."
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Limits:
 
     Attributes:
         steps: the last step.
+        done: what is said when it is reached.
         patience: validations without a better value before the run stops; None for never.
         settled: step from which the objective's coefficients are constant; patience waits for it.
         validate: steps between validations.
@@ -60,10 +64,24 @@ class Limits:
     """
 
     steps: int
+    done: str
     patience: int | None
     settled: int
     validate: int
     save: float
+
+    def reached(self, memory: Memory, finished: str | None) -> str | None:
+        """Why a run that stands at ``memory`` is over; None to go on.
+
+        Args:
+            memory: of the loop.
+            finished: why the learner has nothing left to learn, or None.
+        """
+        if self.patience is not None and memory.stale >= self.patience:
+            return f"no better held-out objective in {memory.stale} validations"
+        if finished is not None:
+            return finished
+        return self.done if memory.step >= self.steps else None
 
 
 class Fit:
@@ -128,16 +146,17 @@ class Fit:
                 self.memory = replace(self.memory, seconds=before + time.monotonic() - began)
                 self._write_train(meter)
                 better = self._validate() if due else False
-                self.memory = replace(self.memory, stopped=self._reason())
+                self.memory = replace(self.memory, stopped=self.limits.reached(self.memory, self.finished))
                 now = time.monotonic()
-                if better or self.memory.stopped or interrupt.caught or now - saved >= self.limits.save:
+                keep = bool(better or self.memory.stopped or interrupt.caught or now - saved >= self.limits.save)
+                if keep:
                     saved = now
                     self._save()
-                if self.memory.stopped and not interrupt.caught:
-                    break
-                if interrupt.caught:  # though the run may be done: others may follow it
+                if keep and interrupt.caught:  # though the run may be done: others may follow it
                     self.display.say(f"Saved at step {self.memory.step}. To go on: {self.resumption}")
                     interrupt.leave()
+                if self.memory.stopped:
+                    break
                 meter.restart()
         return self.memory
 
@@ -160,7 +179,7 @@ class Fit:
         found = meter.flush()
         line = {**self._line("train"), **found.line}
         if found.bad is not None:
-            self._fail(f"{found.bad[0]} became {found.bad[1]}")
+            self._fail(f"{found.bad[0]} became {found.bad[1]}", CALMER)
         self.record.write(line)
         self.display.train(line)
 
@@ -169,8 +188,11 @@ class Fit:
         assert self.validation is not None
         found = self.validation(self.system)
         value = found["objective"]
-        if value is None:
-            self._fail("the held-out objective is not a number")
+        assert value is not None
+        if value == -math.inf:
+            self._fail("a held-out sentence is impossible under the model (its log-probability is -inf)", POSSIBLE)
+        if not math.isfinite(value):
+            self._fail("the held-out objective is not a number", CALMER)
         better = self.memory.best is None or value > self.memory.best
         step = self.memory.step
         if better:
@@ -184,13 +206,6 @@ class Fit:
             self.record.write(warning)
         return better
 
-    def _reason(self) -> str | None:
-        if self.limits.patience is not None and self.memory.stale >= self.limits.patience:
-            return f"no better held-out objective in {self.memory.stale} validations"
-        if self.finished is not None:
-            return self.finished
-        return "all epochs are done" if self.memory.step >= self.limits.steps else None
-
     def _save(self) -> None:
         try:
             state = {**asdict(self.memory), "record": self.record.flushed()}
@@ -202,11 +217,8 @@ class Fit:
                 f"({error.strerror}); {self._kept()}. Make room, then go on: {self.resumption}"
             ) from None
 
-    def _fail(self, what: str) -> NoReturn:
-        raise UserError(
-            f"Training stopped at step {self.memory.step}: {what}; {self._kept()}. Try a lower --learner.lr, a smaller "
-            "--learner.clip, or --precision fp32."
-        )
+    def _fail(self, what: str, advice: str) -> NoReturn:
+        raise UserError(f"Training stopped at step {self.memory.step}: {what}; {self._kept()}. {advice}")
 
     def _kept(self) -> str:
         kept = self.checkpoints.steps()

@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
+from undersong.learning.em import need_log_px
 from undersong.learning.gradient import Gradient
 from undersong.learning.system import System
 from undersong.objectives.schedule import Coefficient
@@ -33,14 +34,19 @@ class GeneralizedEM(Learner):
         clip: largest norm of the whole gradient; 0 for no limit.
 
     Raises:
-        UserError: steps is less than 1.
+        UserError: steps is less than 1, or another objective than log p(x) was chosen.
     """
 
     def __init__(self, system: System, steps: int = 1, lr: Coefficient = 1e-3, clip: float = 5.0):
         super().__init__(system)
         need(1, steps=steps)
+        need_log_px(system, "GeneralizedEM")
         self.steps = steps
         self.gradient = Gradient(system, lr=lr, clip=clip)
+
+    def check(self, x: Batch) -> None:
+        """These sentences have a posterior over structures."""
+        responsibilities(self.system.posterior(x))
 
     def step(self, x: Batch, step: int) -> Metrics:
         """One E-step and ``steps`` gradient steps. ``loss`` is -log p(x) before them, nats a sentence."""

@@ -14,7 +14,7 @@ from undersong.estimators import Marginal, Pathwise
 from undersong.inference import Amortized, Exact
 from undersong.learning.configuration import Config
 
-FREE = ("epochs", "steps", "patience", "checkpoint_seconds", "resume", "quiet", "out", "seeds")
+FREE = ("epochs", "steps", "patience", "checkpoint_seconds", "resume", "quiet", "out")
 RESOLVED = ("device", "precision", "threads")
 
 
@@ -32,7 +32,7 @@ def merged(stored: Config, given: Config, folder: Path) -> Config:
     own = {**stored, "out": os.path.abspath(folder), "quiet": given.get("quiet", False)}
     for name, value in given.items():
         if name in FREE:
-            if name not in ("out", "seeds", "quiet", "resume"):
+            if name not in ("out", "quiet", "resume"):
                 own[name] = value
             continue
         value = os.path.abspath(value) if name == "corpus" else value

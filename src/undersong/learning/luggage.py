@@ -16,7 +16,7 @@ FILES = "files"
 
 
 def packed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The configuration with every file that its model names copied into the run's folder, and named there.
+    """The configuration as ``named``, with every file that its model names copied into the run's folder.
 
     Args:
         config: arguments of ``train`` as plain values.
@@ -24,18 +24,33 @@ def packed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """
 
     def pack(value: str) -> str:
-        source = Path(value)
-        if not source.is_file():
-            return value
-        content = source.read_bytes()
-        mark = f"{sha256(content).hexdigest()[:8]}-"
-        place = folder / FILES / f"{mark}{source.name.removeprefix(mark)}"
-        if not place.exists():
+        if Path(value).is_file() and not (place := _place(value, folder)).exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(place, content)
-        return os.path.abspath(place)
+            write_atomically(place, Path(value).read_bytes())
+        return value
 
-    return {**config, "model": _each(config["model"], pack)}
+    _each(config["model"], pack)
+    return named(config, folder)
+
+
+def named(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The configuration with whatever its model names called by a path that holds anywhere; nothing is written.
+
+    A file is named where ``packed`` puts it; a folder, which stays where it is, by its absolute path.
+    """
+
+    def name(value: str) -> str:
+        if Path(value).is_file():
+            return os.path.abspath(_place(value, folder))
+        return os.path.abspath(value) if value and Path(value).is_dir() else value
+
+    return {**config, "model": _each(config["model"], name)}
+
+
+def _place(file: str, folder: Path) -> Path:
+    """Where a run keeps a copy of a file, by its content."""
+    mark = f"{sha256(Path(file).read_bytes()).hexdigest()[:8]}-"
+    return folder / FILES / f"{mark}{Path(file).name.removeprefix(mark)}"
 
 
 def unpacked(config: dict[str, Any], folder: Path) -> dict[str, Any]:

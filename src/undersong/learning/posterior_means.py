@@ -3,6 +3,7 @@
 Knows nothing of what the run's model is, only that its posterior has a mean.
 """
 
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -18,7 +19,8 @@ from undersong.nets.sentence_vectors import SentenceVectors
 class PosteriorMeans(SentenceVectors):
     """For ``GaussianMixture``: what a VAE's encoder says of each sentence.
 
-    The run is read again wherever the mixture is used, so it must stay where it is.
+    The run is read again wherever the mixture is used, so it must stay where and as it is: if it is trained on, its
+    means lie in another space, and the mixture's run is refused.
 
     Args:
         vocab: V; follows from the corpus, which must be the one the run was trained on.
@@ -36,7 +38,9 @@ class PosteriorMeans(SentenceVectors):
                 f"{run} was trained on {trained.info['vocab_size']} words, and this corpus has {vocab}: use a run that "
                 "was trained on the same corpus."
             )
-        self.width, self.mark = trained.system.model.latent, f"of {trained.name} at step {trained.step}"
+        content = b"".join(t.cpu().numpy().tobytes() for t in trained.system.state_dict().values())
+        digest = sha256(content).hexdigest()[:8]
+        self.width, self.mark = trained.system.model.latent, f"{digest} of {trained.name} at step {trained.step}"
         self._trained = (trained.system,)  # in a tuple: its parameters are not the mixture's
 
     @torch.no_grad()

@@ -60,19 +60,24 @@ def read_record(path: Path) -> list[Line]:
     """All lines; a last one that was cut off by a kill is left out.
 
     Raises:
-        UserError: another line is damaged.
+        UserError: another line is damaged, or has no kind.
     """
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         return []
-    whole = content[: content.rfind("\n") + 1]
+    whole = content[: content.rfind(b"\n") + 1]
     lines = []
     for number, text in enumerate(whole.splitlines(), 1):
         try:
-            lines.append(json.loads(text))
-        except ValueError:
-            raise UserError(f"{path}, line {number}, is not JSON: the file was changed after it was written.") from None
+            line = json.loads(text)
+        except ValueError:  # of the text or, before that, of its bytes
+            line = None
+        if not isinstance(line, dict) or "kind" not in line:
+            raise UserError(
+                f"{path}, line {number}, is not a JSON object with a kind: the file was changed after it was written."
+            )
+        lines.append(line)
     return lines
 
 

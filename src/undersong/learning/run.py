@@ -30,6 +30,7 @@ from undersong.learning.record import Line, read_record
 from undersong.learning.seeds import sow
 from undersong.learning.state import load_weights
 from undersong.learning.system import System
+from undersong.models.base import event
 from undersong.nets.precision import FP32, set_precision
 
 CONFIG, INFO, TOKENIZER, METRICS, CHECKPOINTS = (
@@ -76,7 +77,7 @@ class Run:
         path = Path(path)
         config, info = unpacked(configuration.read(path / CONFIG), path), read_info(path)
         step, stored = _best(path)
-        system = build(configuration.instantiate(train, config), info["vocab_size"], config["seeds"][0])
+        system = rebuilt(configuration.instantiate(train, config), info, config["seeds"][0], path)
         load_weights(system, stored)
         set_precision(system, FP32)
         system.to(device).eval()
@@ -106,6 +107,22 @@ def build(made: dict[str, Any], vocab: int, seed: int) -> System:
         sow(seed, -1)
         model = made["model"](vocab)
         return System(model, made["inference"](vocab, model.latent), made["estimator"], made["objective"])
+
+
+def rebuilt(made: dict[str, Any], info: dict[str, Any], seed: int, path: Path) -> System:
+    """The system of a run that is there already, still untrained.
+
+    Raises:
+        UserError: what its model is made from, such as another run, is no longer what it was.
+    """
+    system = build(made, info["vocab_size"], seed)
+    now = event(system.model)
+    if now != info.get("event", now):
+        raise UserError(
+            f"The model in {path} was learned over {info['event']}, and what it is made from now gives {now}: put back "
+            "what it was made from, or train it again."
+        )
+    return system
 
 
 def read_info(path: Path) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from undersong.configurable import describe
@@ -23,10 +22,11 @@ from undersong.data.batching import Batches
 from undersong.data.store import Corpus
 from undersong.errors import UserError
 from undersong.estimators import Marginal, Pathwise
-from undersong.families import Family
 from undersong.files import held, write_atomically
 from undersong.inference import Amortized, Exact
 from undersong.learning import configuration
+from undersong.learning.admission import need_fitting, need_possible
+from undersong.learning.base import Learner
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
 from undersong.learning.configuration import Config
 from undersong.learning.device import borrowed, resolve_device
@@ -35,15 +35,15 @@ from undersong.learning.doctor import Watch
 from undersong.learning.fit import Fit, Limits, Memory
 from undersong.learning.going_on import merged
 from undersong.learning.gradient import Gradient
-from undersong.learning.luggage import FILES, packed, unpacked
+from undersong.learning.luggage import FILES, named, packed, unpacked
 from undersong.learning.progress import Display
 from undersong.learning.record import Line, Record, read_record
-from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info
+from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info, rebuilt
 from undersong.learning.state import load_weights
 from undersong.learning.system import System
 from undersong.learning.validation import Validation
 from undersong.models import ExactModel, Model
-from undersong.models.base import Counted
+from undersong.models.base import Counted, event
 from undersong.nets.precision import Precision, resolve, set_precision
 
 Train = Callable[..., Any]
@@ -60,30 +60,13 @@ def start(train: Train, given: Config, seed: int, folder: Path) -> None:
             own |= exact
             made = configuration.instantiate(train, own)
         system = build(made, corpus.vocab_size, seed)
-        if system.model.latent == 0 and not isinstance(system.inference, Exact):
-            raise UserError(
-                f"{type(system.model).__name__} has no latent variable to infer: leave --inference as it is, or set it "
-                "to Exact."
-            )
-        if system.objective.needs_density and not getattr(system.inference, "family", Family).has_density:
-            raise UserError(
-                f"The posterior is a point mass, which has no density, and {type(system.objective).__name__} needs "
-                "one: use the Autoencoder objective, or another family (DiagonalGaussian, IsotropicGaussian)."
-            )
-        if system.inference.believes and not corpus.train.annotated:
-            raise UserError(
-                f"{corpus.folder} has no classes, tags, heads or constituents for {type(system.inference).__name__} to "
-                "believe: leave --inference alone, or prepare a corpus with annotation."
-            )
-        if not len(corpus.train):
-            raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
-        made["learner"](system)  # it may refuse the system: better before anything is written
-        _judge_one(system, corpus, seed)  # so may its posterior, at the first look at held-out sentences
+        need_fitting(system, corpus)
+        need_possible(system, made["learner"](system), corpus, seed)
         with _alone(folder):
             if (folder / CONFIG).exists():
                 raise UserError(f"{folder} was begun by another process meanwhile: choose another --out.")
             own = packed(own, folder)
-            _make_folder(folder, own, corpus, system)
+            _make_folder(folder, corpus, system)
             _fit(made, own, system, corpus, folder, None, [], _command(given, folder))
 
 
@@ -95,56 +78,42 @@ def go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) 
             raise UserError(f"{folder} is not a run's folder (no {CONFIG}): choose another --out.")
         return start(train, given, seed, folder)
     with _alone(folder):
-        _go_on(train, given, told, folder)
+        _go_on(train, given, told, seed, folder)
     return None
 
 
-def _go_on(train: Train, given: Config, told: Set[str], folder: Path) -> None:
-    stored = unpacked(configuration.read(folder / CONFIG), folder)
-    own = merged(stored, {k: v for k, v in packed(given, folder).items() if k in told}, folder)
-    corpus = open_corpus(Path(own["corpus"]), read_info(folder))
+def _go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path) -> None:
+    stored = named(unpacked(configuration.read(folder / CONFIG), folder), folder)
+    asked = {**named(given, folder), "seeds": [seed]}
+    own = merged(stored, {k: v for k, v in asked.items() if k in told}, folder)
+    device = _device_of(own, folder)
+    info = read_info(folder)
+    corpus = open_corpus(Path(own["corpus"]), info)
     made = configuration.instantiate(train, own)
     checkpoints = Checkpoints(folder / CHECKPOINTS)
     checkpoint, refused = checkpoints.latest()
-    if own != stored:
-        configuration.write(own, folder / CONFIG)
     where = f"step {checkpoint.step}" if checkpoint else "the beginning"
     notices = [f"{wrong} Going on from {where} instead." for wrong in refused]
-    checkpoints.forget_after(checkpoint.step if checkpoint else -1)
-    with borrowed(torch.device(own["device"]), own["threads"]):
-        _fit(
-            made,
-            own,
-            build(made, corpus.vocab_size, own["seeds"][0]),
-            corpus,
-            folder,
-            checkpoint,
-            notices,
-            _command(given, folder),
-        )
+    with borrowed(device, own["threads"]):
+        system = rebuilt(made, info, own["seeds"][0], folder)
+        checkpoints.forget_after(checkpoint.step if checkpoint else -1)
+        _fit(made, own, system, corpus, folder, checkpoint, notices, _command(given, folder))
 
 
-@torch.no_grad()
-def _judge_one(system: System, corpus: Corpus, seed: int) -> None:
-    """Judge one held-out sentence, where there is one, as a look at all of them will.
+def _device_of(own: Config, folder: Path) -> torch.device:
+    """Where a run was begun, which is where it goes on.
 
     Raises:
-        UserError: it cannot be judged.
+        UserError: this machine has no such device.
     """
-    if not len(corpus.valid):
-        return
-    training = system.training
     try:
-        d = system.eval().judge(corpus.valid.batch(np.zeros(1, np.int64)), seed)
-    except NotImplementedError as error:
-        raise UserError(f"Held-out sentences could not be judged: {error}") from None
-    finally:
-        system.train(training)
-    if system.objective.by_dimension and d.parts is not None and d.parts.shape[1] == 1 < system.model.latent:
+        return resolve_device(own["device"])
+    except UserError:
         raise UserError(
-            f"{type(system.objective).__name__} counts the KL of each dimension, which with this prior is known of all "
-            "together only: use FreeBitsSentence, or a prior and a posterior of one family without mixtures."
-        )
+            f"The run in {folder} was begun on {own['device']}, which this machine has not, and goes on nowhere else: "
+            f"resume it where there is one, or begin it anew, `undersong train --config {folder / CONFIG} --device cpu "
+            "--precision auto --out ANOTHER`."
+        ) from None
 
 
 @contextmanager
@@ -183,19 +152,21 @@ def _fit(
     steps = own["epochs"] * len(batches) if own["steps"] is None else own["steps"]
     limits = Limits(
         steps=steps,
+        done=_done(own, steps, learner, len(batches)),
         patience=own["patience"],
         settled=system.objective.end,
         validate=own["validation_steps"] or len(batches),
         save=own["checkpoint_seconds"],
     )
-    patient = own["patience"] is None or memory.stale < own["patience"]
-    over = memory.step >= steps or not patient or learner.finished() is not None
+    over = limits.reached(memory, learner.finished())
     with Display(steps, own["quiet"]) as display:
         for notice in notices:
             display.say(notice)
-        if over and checkpoint is not None:
-            display.say(f"{folder} is trained already ({memory.step} steps).")
+        if over is not None and checkpoint is not None:
+            more = " Give more --steps, or null for --epochs to count." if over == limits.done and own["steps"] else ""
+            display.say(f"{folder} is trained already ({memory.step} steps): {over}.{more}")
             return
+        configuration.write(own, folder / CONFIG)  # last of what a run needs before its first step: it makes it one
         validation = Validation(corpus.valid, own["validation_sentences"], own["sentences"], seed, device)
         with closing(Record(folder / METRICS, 0 if checkpoint is None else int(checkpoint.state["record"]))) as record:
             display.say(_opening(own, system, corpus, memory))
@@ -219,6 +190,15 @@ def _fit(
             )
             memory = fit.run(memory)
             display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
+
+
+def _done(own: Config, steps: int, learner: Learner, epoch: int) -> str:
+    """What is said when the last step is reached."""
+    done = "all epochs are done" if own["steps"] is None else f"all {steps} of --steps are done"
+    first = learner.first(epoch)
+    if steps >= first:
+        return done
+    return f"{done}; {type(learner).__name__} changes nothing before step {first}, so nothing was learned"
 
 
 def _command(given: Config, folder: Path) -> str:
@@ -269,8 +249,8 @@ def _resolved(given: Config, seed: int, folder: Path) -> Config:
     }
 
 
-def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> None:
-    """All that a run needs before its first step; the configuration last, which makes it one."""
+def _make_folder(folder: Path, corpus: Corpus, system: System) -> None:
+    """What a run needs beside its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(corpus.folder / "tokenizer.json", folder / TOKENIZER)
     info = {
@@ -278,9 +258,9 @@ def _make_folder(folder: Path, own: Config, corpus: Corpus, system: System) -> N
         "vocab_size": corpus.vocab_size,
         "lowercase": corpus.info["settings"]["lowercase"],
         "latent": system.model.latent,
+        "event": event(system.model),
         "settled": system.objective.end,
         "undersong": version("undersong"),
         "torch": torch.__version__,
     }
     write_atomically(folder / INFO, json.dumps(info, indent=1).encode())
-    configuration.write(own, folder / CONFIG)

@@ -25,8 +25,8 @@ from undersong.settings import need, need_share
 class StepwiseEM(Learner):
     """Online EM.
 
-    The first M-step waits for the first epoch's end: from a few batches a mixture makes a few clusters, and the others
-    never come back (on dbpedia14, 3 to 7 of 14 are left).
+    The first M-step waits, by default for the first epoch's end: from a few batches a mixture makes a few clusters, and
+    the others never come back (on dbpedia14, 3 to 7 of 14 are left).
 
     Give the model some smoothing: a word that the first batches do not hold is impossible otherwise. Sentences without
     a possible z are left out; ``impossible`` is their share.
@@ -54,10 +54,18 @@ class StepwiseEM(Learner):
         self.sentences = 0  # N, as far as it is known: those that are possible
         self.whole = False  # whether an epoch has passed, so that N is known
 
+    def first(self, epoch: int) -> int:
+        """Those that it waits, and by default an epoch's."""
+        return epoch if self.wait is None else self.wait + 1
+
+    def check(self, x: Batch) -> None:
+        """These sentences can be counted."""
+        expected(self.system, x, 0)
+
     def step(self, x: Batch, step: int) -> Metrics:
         """E-step of one batch, then the M-step."""
         bound, counts = expected(self.system, x, step)
-        waiting = not self.whole and (self.wait is None or step < self.wait)
+        waiting = not self.whole if self.wait is None else step < self.wait
         guess = self.model.begin(x) if waiting or step == 0 else None
         out = bound.isneginf()
         possible = int((~out).sum())
@@ -78,7 +86,7 @@ class StepwiseEM(Learner):
 
     def end_epoch(self) -> Metrics:
         """Every sentence was seen: their number is known from now on."""
-        if not self.whole:
+        if self.wait is None and not self.whole:
             self._maximise()
         self.whole = True
         return {}

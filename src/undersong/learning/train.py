@@ -72,7 +72,7 @@ def train(
         sentences: largest number of sentences in a batch.
         tokens: if given, batches are bounded by this number of words (padding and ends included) and not by sentences.
         epochs: times that each sentence is seen.
-        steps: if given, the last step, even inside an epoch.
+        steps: if given, the last step, even inside an epoch; epochs then do not count.
         patience: stop after so many validations without a better held-out value of the run's own objective, counted
             only once the objective's schedules have ended; by default all epochs are done. The best is kept either way.
         seeds: one run for each.
@@ -114,4 +114,4 @@ def train(
 def _check_counts(given: Mapping[str, Any]) -> None:
     counts = ("sentences", "tokens", "epochs", "steps", "patience", "threads", "validation_steps")
     need(1, **{name: given[name] for name in counts})
-    need(0, validation_sentences=given["validation_sentences"])
+    need(0, **{name: given[name] for name in ("validation_sentences", "checkpoint_seconds")})

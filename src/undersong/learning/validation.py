@@ -70,10 +70,10 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
         means: their posterior means [N, D], or None.
 
     Returns:
-        ``objective`` (to maximise), ``elbo``, ``reconstruction`` (the distortion, -E log p(x|z)), ``kl`` (the rate),
-        ``kl_percent`` (100 KL / -objective with the objective's own factor), ``active_units``, ``dead_units`` (of D
-        dimensions, those with under 0.01 nat of KL; None where KL has no parts). Where z was summed out, neither
-        ``reconstruction`` nor ``kl``.
+        ``objective`` (to maximise; it alone may be infinite or no number), ``elbo``, ``reconstruction`` (the
+        distortion, -E log p(x|z)), ``kl`` (the rate), ``kl_percent`` (100 KL / -objective with the objective's own
+        factor), ``active_units``, ``dead_units`` (of D dimensions, those with under 0.01 nat of KL; None where KL has
+        no parts). Where z was summed out, neither ``reconstruction`` nor ``kl``.
     """
     latent = system.model.latent
     value = float(system.objective(d).cpu().double().mean())
@@ -92,7 +92,7 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
                 found["dead_units"] = int((d.parts.mean(0) < 0.01).sum())
     if latent and means is not None:
         found["active_units"] = active_units(means)
-    return {name: v if v is None or math.isfinite(v) else None for name, v in found.items()}
+    return {**{name: v if v is None or math.isfinite(v) else None for name, v in found.items()}, "objective": value}
 
 
 def cat_means(means: Sequence[Tensor | None]) -> Tensor | None:

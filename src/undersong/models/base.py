@@ -21,6 +21,8 @@ BAG = "bag of words"
 VECTORS = "word vectors"
 SENTENCE_VECTORS = "sentence vectors"
 
+ANNOTATION = ("labels", "tags", "heads", "spans")
+
 Counts = Mapping[str, Tensor]
 
 
@@ -43,7 +45,8 @@ class ExactModel(Model, Protocol):
     """A model whose posterior and marginal are computed exactly.
 
     Where z is discrete the posterior's ``log_partition`` [B] is log p(x), and its gradients are expected counts. A
-    model that scores another event than "words and end of sentence" says so in an attribute ``event``.
+    model that scores another event than "words and end of sentence" says so in an attribute ``event``, and one that
+    reads some annotation only, in ``annotation``.
     """
 
     def posterior(self, x: Batch, *, given: bool = False) -> Distribution:
@@ -137,6 +140,14 @@ def event(model: Model) -> str:
 def reads(model: Model) -> str | None:
     """The annotation that the model is given beside the words ("labels"); None where words are all it reads."""
     return getattr(model, "reads", None)
+
+
+def believable(model: Model) -> tuple[str, ...]:
+    """The annotation that the model's structures can be made to agree with (``given``), by the names of ``Batch``.
+
+    A model says so in an attribute ``annotation``; one that does not is taken to read all that there is.
+    """
+    return getattr(model, "annotation", ANNOTATION)
 
 
 def is_density(model: Model) -> bool:

@@ -43,6 +43,7 @@ class CompoundPCFG(Configurable, nn.Module):
     """
 
     event = WORDS_AND_END
+    annotation = ("spans",)
 
     def __init__(
         self,

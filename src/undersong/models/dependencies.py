@@ -32,6 +32,7 @@ class Dependencies(Configurable, nn.Module, SummedOut):
     """
 
     event = WORDS_AND_END
+    annotation = ("heads",)
 
     def __init__(self, vocab: int):
         super().__init__()

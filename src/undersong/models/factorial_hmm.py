@@ -44,6 +44,8 @@ class FactorialHMM(Configurable, nn.Module, SummedOut):
     torch.Size([2])
     """
 
+    annotation = ("tags",)
+
     def __init__(
         self,
         vocab: int,

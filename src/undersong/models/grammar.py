@@ -32,6 +32,11 @@ class Grammar(Configurable, nn.Module, SummedOut):
     event = WORDS_AND_END
     tied = False
 
+    @property
+    def annotation(self) -> tuple[str, ...]:
+        """What ``posterior`` can be given: brackets, and where preterminals are tags, those."""
+        return ("spans", "tags") if self.tied else ("spans",)
+
     def __init__(self, vocab: int, nonterminals: int, preterminals: int):
         super().__init__()
         need(1, nonterminals=nonterminals, preterminals=preterminals)

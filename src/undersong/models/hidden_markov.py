@@ -54,6 +54,8 @@ class HiddenMarkov(Configurable, nn.Module, SummedOut):
         ends: score the end of the sentence too, so that perplexities compare with those of other models.
     """
 
+    annotation = ("tags",)
+
     def __init__(self, vocab: int, states: int, ends: bool):
         super().__init__()
         need(1, states=states)

@@ -20,6 +20,7 @@ class Mixture(SummedOut):
     """Write ``log_weights`` and ``log_likelihoods``; prior, posterior and log p(x) come from here."""
 
     latent: int
+    annotation = ("labels",)
 
     @abstractmethod
     def log_weights(self, x: Batch | None = None) -> Tensor:

@@ -37,6 +37,7 @@ class SemiMarkovHMM(Configurable, nn.Module, SummedOut):
     """
 
     event = WORDS_AND_END
+    annotation = ("tags",)
 
     def __init__(
         self,
