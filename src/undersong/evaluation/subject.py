@@ -101,6 +101,11 @@ class Subject:
         if isinstance(self.system.model, ExactModel):
             raise NotApplicable("the model's latent variable is no vector")
 
+    def need_rewriting(self) -> None:
+        """Raises NotApplicable for a model that cannot write a sentence again from its vector."""
+        self.need_latent()
+        _ = self.decoder
+
     def need_labels(self) -> int:
         """The number of classes; raises NotApplicable where there are none, or one only."""
         if self.split.labels is None or self.corpus.train.labels is None:
@@ -138,7 +143,7 @@ class Subject:
     @cached_property
     def reconstruction_ids(self) -> list[list[int]]:
         """Each judged sentence encoded and written again: N lists of ids."""
-        self.need_latent()
+        self.need_rewriting()
         return self.write(self.codes(self.split, self.rows, self.sampled), "reconstructions", self.rows)
 
     @cached_property
@@ -161,6 +166,9 @@ class Subject:
         ones are the same whatever the count.
 
         A model that writes by itself is asked for ``_DRAWN`` at a time: a grammar keeps a chart of each sentence.
+
+        Raises:
+            NotApplicable: the model writes neither by itself nor by a decoder.
         """
         if isinstance(self.system.model, Generative):
             generator = torch.Generator(self.device).manual_seed(self.seed)
@@ -169,8 +177,8 @@ class Subject:
                 _, x = self.system.model.sample(_DRAWN, max_words=self.longest, generator=generator)
                 written += [words[:n] for words, n in zip(x.tokens.tolist(), x.lengths.tolist(), strict=True)]
             return written[:count]
-        keys = np.arange(count)
-        return self.write(self.prior_codes(count), "samples of the prior", keys)
+        _ = self.decoder  # asked first: what has none may have no prior of its own either
+        return self.write(self.prior_codes(count), "samples of the prior", np.arange(count))
 
     def write(self, z: Tensor, what: str, keys: NDArray[np.int64], given: Tensor | None = None) -> list[list[int]]:
         """Sentences for codes [N, D], at most as long as the longest of the training split; see ``Search`` for the
