@@ -24,6 +24,7 @@ from undersong.data.batch import BOS, EOS, PAD
 from undersong.data.store import Corpus, Split
 from undersong.errors import UserError
 from undersong.files import write_atomically
+from undersong.settings import lowest_bits
 
 CHUNK = 1_000_000  # words looked at together
 
@@ -88,7 +89,7 @@ def vectors_of(
     from sklearn.utils.extmath import randomized_svd  # here, because it is slow to import
 
     pairs, counts = _neighbours(split, vocab, window)
-    u, s, _ = randomized_svd(_mutual_information(pairs, shift), size, n_iter=4, random_state=seed)
+    u, s, _ = randomized_svd(_mutual_information(pairs, shift), size, n_iter=4, random_state=lowest_bits(seed, 32))
     vectors = np.where(counts[:, None] > 0, u * np.sqrt(s), 0.0)
     spread = (counts[:, None] * vectors**2).sum() / max(1, counts.sum() * size)
     return WordVectors((vectors / np.sqrt(spread or 1.0)).astype(np.float32), counts)

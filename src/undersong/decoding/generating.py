@@ -15,6 +15,7 @@ from undersong.decoding.search import MAX_WORDS, Search
 from undersong.distributions import keyed_sample
 from undersong.errors import UserError
 from undersong.models import ExactModel, Generative
+from undersong.settings import lowest_bits
 
 BEAM = Beam()
 
@@ -90,7 +91,8 @@ def _written_by(run: Trained, model: Generative, n: int, max_words: int, seed: i
     """Sentences of a model that writes by itself: a grammar, a chain of states, a bag of words."""
     if not n:
         return []
-    z, x = model.sample(n, max_words=max_words, generator=torch.Generator(run.system.device).manual_seed(seed))
+    generator = torch.Generator(run.system.device).manual_seed(lowest_bits(seed))
+    z, x = model.sample(n, max_words=max_words, generator=generator)
     log_px = run.system.model.log_likelihood(x, z[None])[0]
     rows = zip(x.tokens.tolist(), x.lengths.tolist(), log_px.tolist(), strict=True)
     return [Sentence(run.tokenizer.decode(words[:length]), value) for words, length, value in rows]

@@ -12,6 +12,7 @@ from undersong.data.batch import SPECIAL
 from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis, Search
 from undersong.decoding.single import write
+from undersong.distributions.keyed import keyed_streams
 from undersong.errors import UserError
 from undersong.nets import Reader, State
 from undersong.nets.allowed import Allowed
@@ -82,5 +83,5 @@ def uniforms(keys: Tensor, count: int, seed: int) -> Tensor:
 
     The streams are those of ``keyed_sample``, far ahead: the noise of z and of its words is independent.
     """
-    streams = (np.random.Philox(key=[seed % 2**64, int(k) % 2**64]).jumped() for k in keys.tolist())
+    streams = (stream.jumped() for stream in keyed_streams(keys, seed))
     return torch.from_numpy(np.stack([np.random.Generator(s).random(count) for s in streams]))

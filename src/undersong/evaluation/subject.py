@@ -27,7 +27,7 @@ from undersong.errors import UserError
 from undersong.learning.system import System
 from undersong.models import ExactModel, Generative
 from undersong.nets import Decoder
-from undersong.settings import need
+from undersong.settings import lowest_bits, need
 
 _DRAWN = 500
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Subject:
         search: how sentences are written; ``Greedy`` by default, as in the IGP paper. A model without latent variables
             samples its words instead, since it would write one sentence only.
         sampled: reconstruct from a sample of q(z|x), as AutoGen does, instead of its mean.
-        seed: of every choice and all noise.
+        seed: of every choice and all noise; any integer.
         progress: draw a bar on standard error for work that takes over five seconds.
     """
 
@@ -74,7 +74,7 @@ class Subject:
         if split not in SPLITS:
             raise UserError(f"There is no split {split!r}: use train, valid or test.")
         need(1, sentences=sentences, samples=samples)
-        self.system, self.corpus, self.seed = system.eval(), corpus, seed
+        self.system, self.corpus, self.seed = system.eval(), corpus, lowest_bits(seed)
         self.split: Split = getattr(corpus, split)
         if not len(self.split):
             raise UserError(f"The {split} split of {corpus.folder} is empty: choose another one.")

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from undersong.settings import lowest_bits
+
 Statistic = Callable[[NDArray[Any]], NDArray[Any]]
 
 
@@ -106,7 +108,7 @@ def paired_bootstraps(
     counts = {len(rows) for pair in sides.values() for rows in pair}
     if len(counts) != 1 or 0 in counts:
         raise ValueError(f"A paired test needs the same sentences twice, not {sorted(counts)}.")
-    random = np.random.Generator(np.random.Philox(key=seed))
+    random = np.random.Generator(np.random.Philox(key=lowest_bits(seed)))
     (count,), deltas = counts, {name: np.empty(resamples) for name in scores}
     step = max(1, 4_000_000 // count)
     for start in range(0, resamples, step):
@@ -221,7 +223,7 @@ def stratified(pairs: Sequence[tuple[ArrayLike, ArrayLike]], draws: int = 20_000
     sides = [(a, b) for a, b in sides if np.ptp(np.concatenate([a, b])) > 0]
     if not sides:
         return None
-    random = np.random.Generator(np.random.Philox(key=seed))
+    random = np.random.Generator(np.random.Philox(key=lowest_bits(seed)))
     observed, dealt = 0.0, np.zeros(draws)
     for a, b in sides:
         both = np.concatenate([a, b])

@@ -16,6 +16,7 @@ from undersong.decoding import Sample, Search, impute, interpolate, reconstruct,
 from undersong.report.evidence import Evidence
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
+from undersong.settings import lowest_bits
 from undersong.text import readable
 
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
@@ -29,7 +30,7 @@ def first(runs: Sequence[Evidence], split: str, count: int) -> dict[str, list[st
 
 def drawn(runs: Sequence[Evidence], split: str, count: int, seed: int) -> list[str]:
     """Sentences that pass the filter, drawn at random: neighbours in a corpus are often alike."""
-    return list(_fitting(runs, split, count, np.random.Generator(np.random.Philox(seed)).permutation))
+    return list(_fitting(runs, split, count, np.random.Generator(np.random.Philox(lowest_bits(seed))).permutation))
 
 
 def rewritten(
