@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from undersong.data.batch import UNK
 from undersong.data.words import words
 from undersong.decoding import Sample, Search, impute, interpolate, reconstruct, sample
+from undersong.models import Generative
 from undersong.report.evidence import Evidence
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
@@ -105,8 +106,11 @@ def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) 
         for run, how in zip(runs, searches, strict=True)
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
-    plain = [run.name for run in runs if not run.latent]
+    alone = [run.name for run in runs if isinstance(run.run.system.model, Generative)]
+    plain = [run.name for run in runs if not run.latent and run.name not in alone]
     notes = [f"z is drawn from each run's own prior p(z); the words are found by {_named(search)}, <unk> not allowed."]
+    if alone:
+        notes.append(f"{_and(alone)}: written by the model itself, with no search, and <unk> is a word like any other.")
     if plain:
         notes.append(f"{_and(plain)}: no latent variable, so the words themselves are sampled.")
     columns_named = tuple(run.name for run in runs)
