@@ -1,4 +1,4 @@
-"""Settings that cannot be meant are refused where they are given, before any work.
+"""Settings that cannot be meant are refused where they are given, before any work; a seed may be any integer.
 
 Knows nothing of what they set.
 """
@@ -55,3 +55,14 @@ def need_share(**settings: float) -> None:
     for name, value in settings.items():
         if not 0 <= value <= 1:
             raise UserError(f"{name} is {value:g}: it must be a share, from 0 to 1.")
+
+
+def lowest_bits(seed: int, bits: int = 64) -> int:
+    """A seed as a generator takes it: any integer, negative or huge, brought into 0 to 2^bits - 1.
+
+    One that is there already stays. Numpy's and torch's generators take 64 bits, scikit-learn 32.
+
+    >>> lowest_bits(7), lowest_bits(-1) == 2**64 - 1, lowest_bits(2**70 + 7), lowest_bits(-1, 32) == 2**32 - 1
+    (7, True, 7, True)
+    """
+    return seed % 2**bits

@@ -82,7 +82,7 @@ def test_a_file_is_read_back_and_the_same_seed_gives_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *[("size", 0), ("size", 14), ("window", 0), ("seed", -1), ("seed", 2**32)],
+        *[("size", 0), ("size", 14), ("window", 0)],
         *[("shift", shift) for shift in (0.0, -1.0, float("nan"), float("inf"))],
     ],
 )
@@ -93,7 +93,7 @@ def test_settings_that_make_no_sense_are_refused_before_anything_is_written(tmp_
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+@pytest.mark.parametrize("seed", [0, -1, 2**70])
 def test_one_line_says_what_was_written(tmp_path, capsys, seed):
     store(tmp_path / "corpus", [[4, 5, 6], [7, 8]], 10)
     out = write_vectors(tmp_path / "corpus", out=tmp_path / "v.safetensors", size=3, seed=seed)

@@ -37,6 +37,15 @@ class Words(Measure):
         return {"words": self.factor * sum(map(len, subject.originals))}
 
 
+class Failing(Measure):
+    """A measure that breaks."""
+
+    name = "failing"
+
+    def __call__(self, subject: Subject) -> Figures:
+        raise RuntimeError("broken")
+
+
 def test_from_python_with_a_measure_of_ones_own(run):
     answers = examine_run(run, [Reconstruction(), Words(2.0)], progress=False)
     assert answers.figures["words"] == 2 * examine_run(run, [Words()]).figures["words"]
@@ -54,6 +63,12 @@ def test_the_whole_suite_beside_the_bounds(run):
     for name, same in (("information", "mutual_information"), ("rate", "kl"), ("distortion", "reconstruction")):
         assert suite["figures"][name] == pytest.approx(figures[same], rel=1e-6), name
     assert stored(run)["valid"]["suite"] == json.loads(json.dumps(suite))
+
+
+def test_a_measure_that_breaks_loses_no_bounds(run):
+    with pytest.raises(RuntimeError, match="broken"):
+        evaluate(run, split="test", samples=2, subset=3, measures=[Failing()])
+    assert stored(run)["test"]["elbo"] < 0
 
 
 def test_every_measure_is_reached_by_its_name_on_the_command_line(run, capsys):

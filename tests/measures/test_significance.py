@@ -178,3 +178,10 @@ def test_pairs_that_are_all_alike_say_nothing():
     same = ([8.0, 8.0, 8.0], [8.0, 8.0, 8.0])
     assert stratified([same]) is None
     assert stratified([same, ([1.0, 2.0], [3.0, 4.0])]) == stratified([([1.0, 2.0], [3.0, 4.0])])
+
+
+@pytest.mark.parametrize("wrong", [-np.inf, np.nan])
+def test_what_is_not_finite_makes_no_difference(wrong):
+    scores = np.array([wrong, 1.0, 2.0])
+    assert paired_bootstrap(scores, np.arange(3.0), resamples=20) is None
+    assert paired_bootstrap(scores, scores, resamples=20) is None

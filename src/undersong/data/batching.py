@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from undersong.data.batch import Batch
 from undersong.data.store import Split
+from undersong.settings import lowest_bits
 
 
 class Batches:
@@ -56,7 +57,7 @@ class Batches:
 
     def rows(self, epoch: int) -> list[NDArray[np.int64]]:
         """The row numbers of each batch of one epoch, in order."""
-        random = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
+        random = np.random.Generator(np.random.Philox(key=np.array([lowest_bits(self.seed), epoch], dtype=np.uint64)))
         shuffled = random.permutation(len(self.split))
         by_length = shuffled[np.argsort(-self.split.lengths[shuffled], kind="stable")]
         batches = [by_length[a:b] for a, b in zip(self._cuts[:-1], self._cuts[1:], strict=True)]

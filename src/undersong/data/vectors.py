@@ -25,7 +25,7 @@ from undersong.data.batch import BOS, EOS, PAD
 from undersong.data.store import Corpus, Split
 from undersong.errors import UserError
 from undersong.files import write_atomically
-from undersong.settings import need, need_above, need_finite
+from undersong.settings import lowest_bits, need, need_above, need_finite
 
 CHUNK = 1_000_000  # words looked at together
 
@@ -59,7 +59,7 @@ def write_vectors(
         window: how far a neighbour may stand. One gives vectors of word classes, larger windows vectors of topics.
         shift: above 1, only pairs that are more than so many times as frequent as chance count (word2vec's number of
             negative samples).
-        seed: of the decomposition's random start, of at most 32 bits.
+        seed: of the decomposition's random start; any integer.
 
     Returns:
         ``out``, of which a line on standard error says how much it holds.
@@ -76,8 +76,6 @@ def write_vectors(
     need(1, window=window)
     need_above(0, shift=shift)
     need_finite(shift=shift)
-    if not 0 <= seed < 2**32:
-        raise UserError(f"seed is {seed}: it must be a whole number from 0 to {2**32 - 1}.")
     found = vectors_of(opened.train, vocab, size, window, shift, seed)
     about = {"corpus": opened.hash, "size": size, "window": window, "shift": shift, "seed": seed}
     out = Path(out)
@@ -94,7 +92,7 @@ def vectors_of(
     from sklearn.utils.extmath import randomized_svd  # here, because it is slow to import
 
     pairs, counts = _neighbours(split, vocab, window)
-    u, s, _ = randomized_svd(_mutual_information(pairs, shift), size, n_iter=4, random_state=seed)
+    u, s, _ = randomized_svd(_mutual_information(pairs, shift), size, n_iter=4, random_state=lowest_bits(seed, 32))
     vectors = np.where(counts[:, None] > 0, u * np.sqrt(s), 0.0)
     spread = (counts[:, None] * vectors**2).sum() / max(1, counts.sum() * size)
     return WordVectors((vectors / np.sqrt(spread or 1.0)).astype(np.float32), counts)

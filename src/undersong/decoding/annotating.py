@@ -6,13 +6,13 @@ structure of the whole sentence is given. Knows nothing of files or the command 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from undersong.data.batch import Batch
+from undersong.data.batch import UNK, Batch
 from undersong.data.corpora.annotated import Sentence
 from undersong.data.store import Corpus
 from undersong.data.tokens import Tokenizer
@@ -24,7 +24,7 @@ from undersong.decoding.progress import shown
 from undersong.errors import NoStructure, UserError
 
 AT_ONCE = 32
-T = TypeVar("T")
+Read = Callable[[Distribution], Tensor | None]
 
 
 class Stored(Trained, Protocol):
@@ -46,13 +46,14 @@ def tag(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
     Raises:
         UserError: the model gives words no states, its vocabulary is of word pieces, or a sentence has no words.
     """
-    found = _each(run, sentences, _states, "gives words no tags: use an HMM")
-    return [_with_states(sentence, states) for sentence, states in zip(sentences, found, strict=True)]
+    found = _each(run, sentences, range(len(sentences)), _states, "gives words no tags: use an HMM")
+    return [_with_states(sentence, found[row]) for row, sentence in enumerate(sentences)]
 
 
 def parse(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
     """The sentences with their trees: heads from a dependency model; constituents from a grammar, labelled by
     their symbols, which are numbered together: ``N0``, ``N1``, ... of constituents, then ``P30``, ... of words.
+    A sentence of one word has but one tree, which no model is asked for.
 
     Raises:
         UserError: the model knows no trees, its vocabulary is of word pieces, or a sentence has no words.
@@ -62,13 +63,14 @@ def parse(run: Trained, sentences: Sequence[Sentence]) -> list[Sentence]:
         heads = structures.heads(q)
         return structures.symbols(q) if heads is None else heads
 
-    long = [s for s in sentences if len(s.words) > 1] or list(sentences)
-    found = iter(_each(run, long, trees, "knows no trees: use a grammar or a DMV"))
+    lacking = "knows no trees: use a grammar or a DMV"
+    long = [row for row, sentence in enumerate(sentences) if len(sentence.words) > 1]
+    found = _each(run, sentences, long, trees, lacking)
     if len(long) == len(sentences):
-        return [_with_tree(s, tree) for s, tree in zip(sentences, found, strict=True)]
-    parsed = [_with_tree(s, next(found)) if len(s.words) > 1 else s for s in sentences]
-    alone = {"heads": (0,)} if any(s.heads is not None for s in parsed) else {"spans": ()}  # a word has but one tree
-    return [s if len(s.words) > 1 else replace(s, **alone) for s in parsed]
+        return [_with_tree(sentence, found[row]) for row, sentence in enumerate(sentences)]
+    any_tree = found[long[0]] if long else _read(run, run.system.structure(_two_words(run)), trees, lacking)[0]
+    alone = {"heads": (0,)} if any_tree.dim() == 1 else {"spans": ()}
+    return [_with_tree(s, found[row]) if row in found else replace(s, **alone) for row, s in enumerate(sentences)]
 
 
 def read_words(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Sentence]:
@@ -105,9 +107,9 @@ def unknown_words(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> list[s
 
 @torch.no_grad()
 def _each(
-    run: Trained, sentences: Sequence[Sentence], read: Callable[[Distribution], Tensor | None], lacking: str
-) -> list[Tensor]:
-    """What ``read`` finds in the posterior of each sentence, in order."""
+    run: Trained, sentences: Sequence[Sentence], which: Sequence[int], read: Read, lacking: str
+) -> dict[int, Tensor]:
+    """What ``read`` finds in the posteriors of some of the sentences, by their rows; all of them must have words."""
     if run.tokenizer.is_bpe:
         raise NoStructure(
             "this run's vocabulary is of word pieces, which have no tags or heads: use one of whole words."
@@ -118,14 +120,24 @@ def _each(
         if not each:
             raise UserError(f"sentence {row} has no words: remove it, so that results and sentences stay in step.")
     answers: dict[int, Tensor] = {}
-    for rows in shown(alike([len(i) for i in ids], AT_ONCE), len(ids), "reading"):
-        q = run.system.structure(Batch.of([ids[i] for i in rows], rows).to(device))
+    for part in shown(alike([len(ids[row]) for row in which], AT_ONCE), len(which), "reading"):
+        rows = [which[i] for i in part]
+        q = run.system.structure(Batch.of([ids[row] for row in rows], rows).to(device))
         possible(q, rows)
-        z = read(q)
-        if z is None:
-            raise NoStructure(f"a {type(run.system.model).__name__} {lacking}.")
-        answers.update(zip(rows, z.cpu(), strict=True))
-    return [answers[i] for i in range(len(ids))]
+        answers.update(zip(rows, _read(run, q, read, lacking), strict=True))
+    return answers
+
+
+def _read(run: Trained, q: Distribution, read: Read, lacking: str) -> Tensor:
+    z = read(q)
+    if z is None:
+        raise NoStructure(f"a {type(run.system.model).__name__} {lacking}.")
+    return z.cpu()
+
+
+def _two_words(run: Trained) -> Batch:
+    """A sentence that every model can read, to see which kind of tree it gives."""
+    return Batch.of([[UNK, UNK]]).to(run.system.device)
 
 
 def possible(q: Distribution, rows: Sequence[int]) -> None:

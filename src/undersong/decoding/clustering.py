@@ -21,6 +21,7 @@ from undersong.decoding.latent import Trained, alike
 from undersong.decoding.progress import shown
 from undersong.errors import NoStructure, UserError
 from undersong.models.base import reads
+from undersong.settings import need
 
 AT_ONCE = 256
 
@@ -80,8 +81,9 @@ def describe_clusters(run: Trained, split: Split, words: int = 10, sentences: in
         sentences: how many sentences of each.
 
     Raises:
-        UserError: the model has no clusters, or the split is empty.
+        UserError: the model has no clusters, the split is empty, or a number is below 0.
     """
+    need(0, words=words, sentences=sentences)
     if not len(split):
         raise UserError("the split is empty: choose another one.")
     ids = [split.ids(row).tolist() for row in range(len(split))]

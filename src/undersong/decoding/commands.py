@@ -20,6 +20,7 @@ from undersong.decoding.search import MAX_WORDS
 from undersong.errors import UserError
 from undersong.flags import with_options
 from undersong.learning import Run
+from undersong.models import Generative
 from undersong.nets.precision import resolve, set_precision
 from undersong.settings import need
 
@@ -73,8 +74,10 @@ def sample_command(run: Path, writing: Writing, n: int = 10) -> int:
         n: how many.
     """
     need(1, n=n)
-    loaded = _load(run, writing.precision)
-    found = sample(loaded, n, writing.chosen(), writing.max_words or MAX_WORDS, writing.unknown, writing.seed)
+    loaded, search = _load(run, writing.precision), writing.chosen()
+    if isinstance(loaded.system.model, Generative):
+        writing.refuse(type(loaded.system.model).__name__)
+    found = sample(loaded, n, search, writing.max_words or MAX_WORDS, writing.unknown, writing.seed)
     print(output.as_json(found) if writing.json else output.sentences(found))
     return 0
 
@@ -109,7 +112,7 @@ def interpolate_command(
         steps,
         writing.chosen(),
         posterior == "mean",
-        writing.max_words or MAX_WORDS,
+        writing.max_words,
         writing.unknown,
         writing.seed,
     )

@@ -15,6 +15,7 @@ from undersong.decoding.search import MAX_WORDS, Search
 from undersong.distributions import keyed_sample
 from undersong.errors import UserError
 from undersong.models import ExactModel, Generative
+from undersong.settings import lowest_bits
 
 BEAM = Beam()
 
@@ -61,8 +62,9 @@ def sample(
     Args:
         run: a trained model and its tokenizer.
         n: how many.
-        search: how a decoder's words are chosen (a grammar or an HMM writes by itself); with ``Sample()`` these are
-            samples of p(x). A language model has no z to differ in: any other search gives n times the same sentence.
+        search: how a decoder's words are chosen (a grammar or an HMM writes by itself, and heeds neither this nor
+            ``unknown``); with ``Sample()`` these are samples of p(x). A language model has no z to differ in: any other
+            search gives n times the same sentence.
         max_words: most words of a sentence.
         unknown: whether the unknown word may be written.
         seed: of all noise; from a decoder the first sentences are the same however many are asked for.
@@ -90,7 +92,8 @@ def _written_by(run: Trained, model: Generative, n: int, max_words: int, seed: i
     """Sentences of a model that writes by itself: a grammar, a chain of states, a bag of words."""
     if not n:
         return []
-    z, x = model.sample(n, max_words=max_words, generator=torch.Generator(run.system.device).manual_seed(seed))
+    generator = torch.Generator(run.system.device).manual_seed(lowest_bits(seed))
+    z, x = model.sample(n, max_words=max_words, generator=generator)
     log_px = run.system.model.log_likelihood(x, z[None])[0]
     rows = zip(x.tokens.tolist(), x.lengths.tolist(), log_px.tolist(), strict=True)
     return [Sentence(run.tokenizer.decode(words[:length]), value) for words, length, value in rows]
@@ -103,7 +106,7 @@ def interpolate(
     steps: int = 10,
     search: Search = BEAM,
     posterior_mean: bool = True,
-    max_words: int = MAX_WORDS,
+    max_words: int | None = None,
     unknown: bool = True,
     seed: int = 0,
 ) -> Interpolation:
@@ -117,7 +120,7 @@ def interpolate(
         steps: how many sentences, both ends included.
         search: how words are chosen.
         posterior_mean: the ends are the means of q(z|x), else samples of it.
-        max_words: most words of a sentence.
+        max_words: most words of a sentence; by default 60, or as many as the longer of the two has if that is more.
         unknown: whether the unknown word may be written.
         seed: of all noise.
 
@@ -133,7 +136,7 @@ def interpolate_all(
     steps: int = 10,
     search: Search = BEAM,
     posterior_mean: bool = True,
-    max_words: int = MAX_WORDS,
+    max_words: int | None = None,
     unknown: bool = True,
     seed: int = 0,
 ) -> list[Interpolation]:
@@ -145,7 +148,9 @@ def interpolate_all(
     ends = posterior(run, sources, posterior_mean, seed).view(len(pairs), 2, run.system.model.latent)
     share = torch.linspace(0, 1, steps, device=ends.device)[:, None]
     z = torch.lerp(ends[:, :1], ends[:, 1:], share)  # [pairs, steps, D]
-    found = write(run, z.flatten(0, 1), search, [max_words] * z[..., 0].numel(), unknown, seed)
+    usual = [max(MAX_WORDS, a.length, b.length) for a, b in zip(sources[::2], sources[1::2], strict=True)]
+    limits = [limit if max_words is None else max_words for limit in usual for _ in range(steps)]
+    found = write(run, z.flatten(0, 1), search, limits, unknown, seed)
     texts = [Sentence(run.tokenizer.decode(h.words), h.log_prob) for h in found]
     return [
         Interpolation(a.text, b.text, a.unknown + b.unknown, tuple(texts[i * steps : (i + 1) * steps]))

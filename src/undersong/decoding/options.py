@@ -10,6 +10,7 @@ from undersong.decoding.search import Search
 from undersong.errors import UserError
 
 _OWN = {"beam": ("width", "length_penalty"), "sample": ("temperature", "top_k", "top_p")}
+MOST_WORDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,22 @@ class Writing:
     json: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_words is not None and self.max_words < 1:
-            raise UserError(f"--max-words {self.max_words}: a sentence has 1 or more.")
+        if self.max_words is not None and not 1 <= self.max_words <= MOST_WORDS:
+            raise UserError(f"--max-words {self.max_words}: a sentence has 1 or more, and at most {MOST_WORDS:,}.")
+
+    def refuse(self, writer: str) -> None:
+        """Refuse what only a decoder would heed, where a model writes by itself.
+
+        Args:
+            writer: the model's name.
+
+        Raises:
+            UserError: it was set.
+        """
+        for name in ("search", *(name for names in _OWN.values() for name in names), "unknown"):
+            if getattr(self, name) != getattr(type(self), name):
+                flag = f"--{name.replace('_', '-')}"
+                raise UserError(f"{flag} is for a decoder's words, and a {writer} writes by itself: leave it out.")
 
     def chosen(self) -> Search:
         """The search these options ask for.

@@ -7,7 +7,7 @@ direction): none reaches it. Knows nothing of models.
 import errno
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,17 @@ def tagged(sentence: Annotated) -> str:
     if sentence.spans is None:
         return " ".join(f"{word}/{tag}" for word, tag in zip(words, sentence.tags or (), strict=True))
     return " ".join(f"[{' '.join(words[first:after])}]/{tag}" for first, after, tag in sentence.spans)
+
+
+def harmless(sentences: Sequence[Annotated], terminal: bool) -> Sequence[Annotated]:
+    r"""The sentences for a treebank's format: on a terminal no word commands it, a file or pipe has what was given.
+
+    >>> harmless([Annotated(("\x1b[31m",))], terminal=True)[0].words
+    ('\\x1b[31m',)
+    """
+    if not terminal:
+        return sentences
+    return [replace(sentence, words=tuple(map(visible, sentence.words))) for sentence in sentences]
 
 
 def rewritings(results: Iterable[Rewriting]) -> str:

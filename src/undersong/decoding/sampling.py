@@ -4,6 +4,8 @@ A word is found where one uniform number falls among the cumulative probabilitie
 sentence, position): a sentence does not depend on its batch. Knows nothing of z or of text.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,9 +14,12 @@ from undersong.data.batch import SPECIAL
 from undersong.decoding.constraint import Constraint
 from undersong.decoding.search import Hypothesis, Search
 from undersong.decoding.single import write
+from undersong.distributions.keyed import keyed_streams
 from undersong.errors import UserError
 from undersong.nets import Reader, State
 from undersong.nets.allowed import Allowed
+
+_POSITIONS = 64
 
 
 class Sample(Search):
@@ -39,11 +44,11 @@ class Sample(Search):
 
     def run(self, decoder: Reader, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:
         """One sentence for each z [N, D]."""
-        noise = uniforms(keys, int(rule.limit.max()) + 1, seed).to(z.device)  # [N, T]
+        noise = uniforms(keys, seed, z.device)
 
         def choose(token: Tensor, state: State, allowed: Allowed, rows: Tensor, step: int):
             log_p, state = decoder.step(token, state)
-            words = pick(self.sharpened(log_p, allowed), noise[rows, step])
+            words = pick(self.sharpened(log_p, allowed), next(noise)[rows])
             if allowed.forced is not None:
                 words = torch.where(allowed.forced >= 0, allowed.forced, words)
             return log_p.gather(1, words[:, None]).squeeze(1), words, state
@@ -77,10 +82,11 @@ def pick(p: Tensor, u: Tensor) -> Tensor:
     return torch.searchsorted(total, place, right=True).squeeze(1)
 
 
-def uniforms(keys: Tensor, count: int, seed: int) -> Tensor:
-    """``count`` uniform numbers for each key, the same however many are asked for: [N, count].
+def uniforms(keys: Tensor, seed: int, device: torch.device | None = None) -> Iterator[Tensor]:
+    """A uniform number for each of N keys, again and again, without end: [N] for each position.
 
     The streams are those of ``keyed_sample``, far ahead: the noise of z and of its words is independent.
     """
-    streams = (np.random.Philox(key=[seed % 2**64, int(k) % 2**64]).jumped() for k in keys.tolist())
-    return torch.from_numpy(np.stack([np.random.Generator(s).random(count) for s in streams]))
+    streams = [np.random.Generator(stream.jumped()) for stream in keyed_streams(keys, seed)]
+    while True:  # many positions at a time, and no more than are needed: a limit on words may be far away
+        yield from torch.from_numpy(np.stack([stream.random(_POSITIONS) for stream in streams])).to(device).T

@@ -22,8 +22,9 @@ from undersong.decoding.annotating import parse, read_split, read_words, tag, un
 from undersong.decoding.clustering import Cluster, cluster, describe_clusters
 from undersong.decoding.reading import gather
 from undersong.errors import UserError
-from undersong.flags import with_options
+from undersong.flags import telling, with_options
 from undersong.learning import Run
+from undersong.settings import need
 from undersong.text import visible
 
 Splits = Literal["train", "valid", "test"]
@@ -61,7 +62,7 @@ def tag_command(run: Path, sentences: list[str], reading: Reading, conllu: bool 
     if reading.json:
         print(_json({"words": s.words, "tags": s.tags, "segments": s.spans} for s in found))
     elif conllu:
-        sys.stdout.write(write_conllu(found))
+        sys.stdout.write(write_conllu(output.harmless(found, sys.stdout.isatty())))
     else:
         for s in found:
             print(output.tagged(s))
@@ -80,13 +81,13 @@ def parse_command(run: Path, sentences: list[str], reading: Reading) -> int:
     found = parse(loaded, [Sentence(s.words) for s in _given(loaded, sentences, reading)])
     if reading.json:  # constituents are (first word, word after the last, symbol)
         print(_json({"words": s.words, "heads": s.heads, "constituents": s.spans} for s in found))
-    elif found and found[0].heads is None:
-        sys.stdout.write(write_trees(found))
     else:
-        sys.stdout.write(write_conllu(found))
+        write = write_trees if found and found[0].heads is None else write_conllu
+        sys.stdout.write(write(output.harmless(found, sys.stdout.isatty())))
     return 0
 
 
+@telling
 def cluster_command(
     run: Path,
     sentences: list[str],
@@ -96,6 +97,7 @@ def cluster_command(
     words: int = 10,
     examples: int = 3,
     json: bool = False,
+    told: frozenset[str],
 ) -> int:
     """Say which cluster each sentence is in and how probable that is; without sentences, what each cluster is about.
 
@@ -108,8 +110,13 @@ def cluster_command(
         examples: sentences shown of each cluster.
         json: print JSON.
     """
+    need(0, words=words, examples=examples)
+    given = bool(sentences) or file is not None
+    for name in ("split", "words", "examples"):
+        if given and name in told:
+            raise UserError(f"--{name} is for describing the clusters: leave it out, or give no sentences.")
     loaded = Run.load(run)
-    if sentences or file is not None:
+    if given:
         assigned = cluster(loaded, gather(sentences, file))
         if json:
             print(output.as_json(assigned))

@@ -5,6 +5,7 @@ samples. Noise is standard normal; independent dimensions take it by their quant
 distribution say in one function how it becomes a sample. Knows nothing of sentences but their number.
 """
 
+from collections.abc import Iterator
 from functools import singledispatch
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, Normal
 
 from undersong.distributions.delta import Delta
+from undersong.settings import lowest_bits
 
 
 def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Tensor:
@@ -22,7 +24,7 @@ def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Ten
         q: batch shape [B], event shape [D].
         index: the sentences' numbers, int [B].
         samples: S.
-        seed: of the whole evaluation.
+        seed: of the whole evaluation; any integer.
 
     Returns:
         [S, B, D]; gradients flow to the parameters of ``q`` where it is reparametrised.
@@ -36,9 +38,7 @@ def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Ten
     >>> bool((both[:2, 0] == swapped[:, 1]).all())
     True
     """
-    # As uint64: a list with a number from 2^63 up would become floats, and neighbouring seeds one.
-    keys = (np.array([seed % 2**64, int(i) % 2**64], dtype=np.uint64) for i in index.tolist())
-    streams = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
+    streams = [np.random.Generator(stream) for stream in keyed_streams(index, seed)]
     try:
         return _transport(q, streams, samples)
     except NotImplementedError:
@@ -46,6 +46,13 @@ def keyed_sample(q: Distribution, index: Tensor, samples: int, seed: int) -> Ten
             f"{_name(q)} does not say how noise that is keyed to a sentence becomes a sample: give its dimensions a "
             "quantile function (`icdf`) and a mean, or tell distributions/keyed.py in one function."
         ) from None
+
+
+def keyed_streams(index: Tensor, seed: int) -> Iterator[np.random.Philox]:
+    """The bits that the noise is made of: a stream for each of B numbers, int [B], keyed by (seed, number)."""
+    for number in index.tolist():
+        # As uint64: a list with a number from 2^63 up would become floats, and neighbouring seeds one.
+        yield np.random.Philox(key=np.array([lowest_bits(seed), lowest_bits(number)], dtype=np.uint64))
 
 
 def _name(q: Distribution) -> str:

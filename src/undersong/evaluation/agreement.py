@@ -35,7 +35,7 @@ class Agreement(Measure):
     def __call__(self, subject: Subject) -> Figures:
         """``agreement`` (None where the judge has F1 0 on the originals), ``judge_f1_original`` and
         ``judge_f1_reconstruction``."""
-        subject.need_latent()
+        subject.need_rewriting()
         subject.need_labels()
         assert subject.split.labels is not None
         truth = subject.split.labels[subject.rows].astype(np.int64)
@@ -100,7 +100,7 @@ class Imputation(Measure):
 
     def completed(self, subject: Subject) -> tuple[np.ndarray, list[list[int]], list[list[int]]]:
         """Which of the judged sentences were taken, the ids kept of each, and the completed sentences."""
-        subject.need_latent()
+        subject.need_rewriting()
         chosen = subject.choose(len(subject.rows), self.sentences)
         split, rows = subject.split, subject.rows[chosen]
         z = subject.codes(split, rows, change=partial(first_words, share=self.share))

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.clustering import agreement
-from undersong.settings import need
+from undersong.settings import lowest_bits, need
 
 
 class CodeClusters(Measure):
@@ -38,7 +38,7 @@ class CodeClusters(Measure):
         count = self.clusters or classes
         if len(rows) < count:
             raise NotApplicable(f"{len(rows)} training sentences make no {count} clusters")
-        means = KMeans(count, n_init=self.starts, random_state=subject.seed)
+        means = KMeans(count, n_init=self.starts, random_state=lowest_bits(subject.seed, 32))
         means.fit(subject.codes(train, rows).cpu().double().numpy())
         assert subject.split.labels is not None
         known = subject.split.labels[subject.rows]

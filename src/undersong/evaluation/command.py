@@ -60,6 +60,9 @@ def table(figures: Figures) -> Table:
     for key, label, note in LINES:
         if figures.get(key) is not None and not (exact and key in ESTIMATES):
             shown.add_row(label, _number(figures[key]), note(figures))
+    if figures.get("impossible_sentences"):
+        why = "log p(x) is -inf, as with a word never seen and no smoothing: no mean over all sentences is finite"
+        shown.add_row("sentences of probability 0", _number(figures["impossible_sentences"]), why)
     for key, value in figures.items():
         if key.startswith(STRUCTURES) and value is not None:
             shown.add_row(key.replace("_", " "), _number(value) if isinstance(value, int) else f"{value:.3f}", "")

@@ -88,9 +88,10 @@ def evaluate(
         "precision": chosen.name,
     }
     figures = {**judgement.figures, **facts, **_structure(loaded, split, seed)}
-    if measures:
-        figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
     store(loaded.path, figures)
+    if measures:  # after the bounds are stored, so that a measure that fails loses none of them
+        figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
+        store(loaded.path, figures)
     if per_sentence is not None:  # last, so that a path that cannot be written loses nothing else
         write_rows(per_sentence, judgement, sentences, loaded.system)
     return figures

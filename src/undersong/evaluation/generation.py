@@ -43,7 +43,7 @@ class Smoothness(Measure):
 
     def walks(self, subject: Subject) -> list[list[list[str]]]:
         """The written walks, each a list of sentences of words."""
-        subject.need_latent()
+        subject.need_rewriting()
         if len(subject.rows) < 2:
             raise NotApplicable("there are fewer than two sentences to walk between")
         order = torch.randperm(len(subject.rows), generator=torch.Generator().manual_seed(subject.seed))

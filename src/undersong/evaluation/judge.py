@@ -20,7 +20,7 @@ from undersong.evaluation.kept import kept
 from undersong.evaluation.subject import Subject
 from undersong.nets import RecurrentEncoder
 from undersong.nets.precision import FP32, resolve, set_precision
-from undersong.settings import need
+from undersong.settings import lowest_bits, need
 
 
 class Judge(nn.Module):
@@ -85,7 +85,7 @@ class JudgeTraining:
         """The judge of the subject's corpus: found beside it, or trained now and put there."""
         classes = subject.need_labels()
         with torch.random.fork_rng([]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(lowest_bits(self.seed))
             judge = Judge(subject.corpus.vocab_size, classes, self.embedding, self.hidden, self.width)
             judge.to(subject.device)
             kept(judge, subject.corpus, "judge", self, lambda: self._train(judge, subject))

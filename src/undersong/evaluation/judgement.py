@@ -3,7 +3,8 @@
 Signs: what is maximised is a log-probability (``elbo``, ``objective``, ``autogen_*``: usually negative), what is
 minimised is its opposite (``reconstruction``, ``kl``, ``nll_*``: usually positive), so elbo = -reconstruction - kl. All
 are nats a sentence; a perplexity is exp of nats per token, ends of sentence counted. What a model does not define is
-None. Knows nothing of runs or files.
+None, and so is what is infinite: ``impossible_sentences`` says how many have probability 0 under an exact model. Knows
+nothing of runs or files.
 """
 
 import math
@@ -146,9 +147,10 @@ def _latent(system: System, scores: Scores) -> Figures:
 
 def _exact(scores: Scores) -> Figures:
     if scores.exact is None:
-        return {"nll_exact": None, "ppl_exact": None}
+        return dict.fromkeys(("nll_exact", "ppl_exact", "impossible_sentences"))
     nats = -scores.exact.cpu().double().numpy()
-    return {"nll_exact": float(nats.mean()), "ppl_exact": perplexity(float(nats.sum()), int(scores.tokens.sum()))}
+    found: Figures = {"nll_exact": float(nats.mean()), "impossible_sentences": int(np.isposinf(nats).sum())}
+    return {**found, "ppl_exact": perplexity(float(nats.sum()), int(scores.tokens.sum()))}
 
 
 _SAMPLED = (

@@ -46,7 +46,8 @@ def compare_reconstructions(
 ) -> dict[str, Comparison]:
     """Paired bootstrap of every figure that two models' ``sentence_scores`` share.
 
-    It says whether the difference would hold on other sentences, not whether it would from another seed.
+    It says whether the difference would hold on other sentences, not whether it would from another seed. Of a figure
+    that is infinite for some sentence, which then has probability 0 under one of the models, nothing is said.
 
     Raises:
         UserError: the two were not judged on the same sentences.

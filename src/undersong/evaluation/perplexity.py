@@ -29,7 +29,7 @@ from undersong.models import LanguageModel
 from undersong.nets import RecurrentDecoder
 from undersong.nets.precision import FP32, resolve, set_precision
 from undersong.objectives import ELBO
-from undersong.settings import need
+from undersong.settings import lowest_bits, need
 
 SHORT = 10  # words: AutoGen's Table 4 parts its sentences there
 
@@ -62,7 +62,7 @@ class Reader:
     def new(self, vocab: int) -> LanguageModel:
         """A language model with its first weights."""
         with torch.random.fork_rng([]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(lowest_bits(self.seed))
             return LanguageModel(vocab, partial(RecurrentDecoder, embedding=self.embedding, hidden=self.hidden))
 
     def train(self, model: LanguageModel, split: Split, subject: Subject, what: str) -> None:

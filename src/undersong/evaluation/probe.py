@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from undersong.settings import need
+from undersong.settings import lowest_bits, need
 
 Track = Callable[[Sequence[int], str], Iterable[int]]
 
@@ -36,7 +36,7 @@ class Probes(nn.Module):
     def __init__(self, features: int, classes: int, seeds: Sequence[int], hidden: int = 128):
         super().__init__()
         widths = [features, hidden, hidden, classes]
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        generators = [torch.Generator().manual_seed(lowest_bits(seed)) for seed in seeds]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for inside, outside in itertools.pairwise(widths):
             self.weights.append(nn.Parameter(_uniform((inside, outside), inside, generators)))
@@ -100,7 +100,7 @@ class ProbeTraining:
     ) -> Probes:
         """The same from given first weights."""
         optimiser = torch.optim.Adam(probes.parameters(), lr=self.rate, fused=True)
-        order = torch.Generator().manual_seed(seed)
+        order = torch.Generator().manual_seed(lowest_bits(seed))
         updates = -(-len(z) // self.batch)
         best, kept = torch.full((probes.weights[0].shape[0],), -1.0), [p.detach().clone() for p in probes.parameters()]
         epochs = range(max(self.epochs, -(-self.least_updates // updates)))

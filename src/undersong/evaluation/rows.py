@@ -42,7 +42,8 @@ def write_rows(path: Path, judgement: Judgement, split: Split, system: System) -
 
 
 def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
-    """A row for each sentence, in the order of the split; None where a figure is not defined or was not sampled."""
+    """A row for each sentence, in the order of the split; None where a figure is not defined, is infinite (the
+    log p(x) of a sentence of probability 0), or was not sampled."""
     scores, sampled = judgement.scores, judgement.sampled
     columns: dict[str, Tensor | None] = {"elbo": scores.elbo, "reconstruction": scores.distortion, "kl": scores.rate}
     alone = scores.draw is not None and not system.objective.couples_batch
@@ -56,7 +57,7 @@ def rows(judgement: Judgement, split: Split, system: System) -> Iterator[Row]:
         found |= {name: None if values is None else finite(float(values[place])) for name, values in nats.items()}
         found |= dict.fromkeys(("nll_is", "nll_is_se", "nll_is_ess", "nll_is_marked", "autogen_reconstruction"))
         if scores.exact is not None:
-            found["nll_is"] = -found["elbo"]
+            found["nll_is"] = finite(-float(scores.exact[place]))
         if sampled is not None and (at := places.get(row)) is not None:
             found["nll_is"], found["nll_is_se"] = finite(float(-sampled.log_p[at])), finite(float(sampled.error[at]))
             found["nll_is_ess"], found["nll_is_marked"] = finite(float(sampled.effective[at])), bool(sampled.marked[at])

@@ -27,7 +27,7 @@ from undersong.errors import UserError
 from undersong.learning.system import System
 from undersong.models import ExactModel, Generative
 from undersong.nets import Decoder
-from undersong.settings import need
+from undersong.settings import lowest_bits, need
 
 _DRAWN = 500
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Subject:
         search: how sentences are written; ``Greedy`` by default, as in the IGP paper. A model without latent variables
             samples its words instead, since it would write one sentence only.
         sampled: reconstruct from a sample of q(z|x), as AutoGen does, instead of its mean.
-        seed: of every choice and all noise.
+        seed: of every choice and all noise; any integer.
         progress: draw a bar on standard error for work that takes over five seconds.
     """
 
@@ -74,7 +74,7 @@ class Subject:
         if split not in SPLITS:
             raise UserError(f"There is no split {split!r}: use train, valid or test.")
         need(1, sentences=sentences, samples=samples)
-        self.system, self.corpus, self.seed = system.eval(), corpus, seed
+        self.system, self.corpus, self.seed = system.eval(), corpus, lowest_bits(seed)
         self.split: Split = getattr(corpus, split)
         if not len(self.split):
             raise UserError(f"The {split} split of {corpus.folder} is empty: choose another one.")
@@ -100,6 +100,11 @@ class Subject:
             raise NotApplicable("the model has no latent variable")
         if isinstance(self.system.model, ExactModel):
             raise NotApplicable("the model's latent variable is no vector")
+
+    def need_rewriting(self) -> None:
+        """Raises NotApplicable for a model that cannot write a sentence again from its vector."""
+        self.need_latent()
+        _ = self.decoder
 
     def need_labels(self) -> int:
         """The number of classes; raises NotApplicable where there are none, or one only."""
@@ -138,7 +143,7 @@ class Subject:
     @cached_property
     def reconstruction_ids(self) -> list[list[int]]:
         """Each judged sentence encoded and written again: N lists of ids."""
-        self.need_latent()
+        self.need_rewriting()
         return self.write(self.codes(self.split, self.rows, self.sampled), "reconstructions", self.rows)
 
     @cached_property
@@ -161,6 +166,9 @@ class Subject:
         ones are the same whatever the count.
 
         A model that writes by itself is asked for ``_DRAWN`` at a time: a grammar keeps a chart of each sentence.
+
+        Raises:
+            NotApplicable: the model writes neither by itself nor by a decoder.
         """
         if isinstance(self.system.model, Generative):
             generator = torch.Generator(self.device).manual_seed(self.seed)
@@ -169,8 +177,8 @@ class Subject:
                 _, x = self.system.model.sample(_DRAWN, max_words=self.longest, generator=generator)
                 written += [words[:n] for words, n in zip(x.tokens.tolist(), x.lengths.tolist(), strict=True)]
             return written[:count]
-        keys = np.arange(count)
-        return self.write(self.prior_codes(count), "samples of the prior", keys)
+        _ = self.decoder  # asked first: what has none may have no prior of its own either
+        return self.write(self.prior_codes(count), "samples of the prior", np.arange(count))
 
     def write(self, z: Tensor, what: str, keys: NDArray[np.int64], given: Tensor | None = None) -> list[list[int]]:
         """Sentences for codes [N, D], at most as long as the longest of the training split; see ``Search`` for the

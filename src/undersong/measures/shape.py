@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from undersong.settings import lowest_bits
+
 NEIGHBOURS, FEWEST = 30.0, 4  # of t-SNE: of each point, at most; points at least
 
 
@@ -57,6 +59,5 @@ def tsne(means: NDArray[Any], seed: int = 0) -> NDArray[np.float32]:
         raise ValueError(f"t-SNE needs at least {FEWEST} sentences.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of means that are all alike: the picture will say so
-        return TSNE(perplexity=neighbours(len(means)), random_state=seed, init="random").fit_transform(
-            means.astype(np.float32)
-        )
+        drawing = TSNE(perplexity=neighbours(len(means)), random_state=lowest_bits(seed, 32), init="random")
+        return drawing.fit_transform(means.astype(np.float32))

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from undersong.settings import lowest_bits
+
 Statistic = Callable[[NDArray[Any]], NDArray[Any]]
 
 
@@ -72,10 +74,11 @@ def paired_bootstrap(
     statistic: Statistic = mean_of_sums,
     resamples: int = 2000,
     seed: int = 0,
-) -> Comparison:
+) -> Comparison | None:
     """Two models on the same N sentences: how often would resampled sentences turn the difference round?
 
-    p = 2 min(#{delta* <= 0} + 1, #{delta* >= 0} + 1) / (resamples + 1), at most 1.
+    p = 2 min(#{delta* <= 0} + 1, #{delta* >= 0} + 1) / (resamples + 1), at most 1. None where a score is not finite, as
+    the log-probability of a sentence that a model holds for impossible: there is no difference to resample.
 
     Args:
         first, second: a score a sentence [N], or the rows [N, F] of a statistic that is a function of their sum:
@@ -87,13 +90,15 @@ def paired_bootstrap(
     Raises:
         ValueError: the two do not score the same number of sentences, or score none.
     """
-    return paired_bootstraps({"": (first, second, statistic)}, resamples, seed)[""]
+    return paired_bootstraps({"": (first, second, statistic)}, resamples, seed).get("")
 
 
 def paired_bootstraps(
     scores: Mapping[str, tuple[ArrayLike, ArrayLike, Statistic]], resamples: int = 2000, seed: int = 0
 ) -> dict[str, Comparison]:
     """``paired_bootstrap`` of several scores of the same N sentences, which are resampled once for all of them.
+
+    Scores that are not all finite are left out.
 
     Args:
         scores: by name, those of the first model, of the second, and the statistic.
@@ -106,8 +111,9 @@ def paired_bootstraps(
     counts = {len(rows) for pair in sides.values() for rows in pair}
     if len(counts) != 1 or 0 in counts:
         raise ValueError(f"A paired test needs the same sentences twice, not {sorted(counts)}.")
-    random = np.random.Generator(np.random.Philox(key=seed))
-    (count,), deltas = counts, {name: np.empty(resamples) for name in scores}
+    random = np.random.Generator(np.random.Philox(key=lowest_bits(seed)))
+    sides = {name: pair for name, pair in sides.items() if all(np.isfinite(rows).all() for rows in pair)}
+    (count,), deltas = counts, {name: np.empty(resamples) for name in sides}
     step = max(1, 4_000_000 // count)
     for start in range(0, resamples, step):
         part = slice(start, min(start + step, resamples))
@@ -115,7 +121,7 @@ def paired_bootstraps(
         for name, (a, b) in sides.items():
             statistic = scores[name][2]
             deltas[name][part] = statistic(weight @ a) - statistic(weight @ b)
-    return {name: _said(*sides[name], scores[name][2], deltas[name]) for name in scores}
+    return {name: _said(*sides[name], scores[name][2], deltas[name]) for name in sides}
 
 
 def _said(
@@ -221,7 +227,7 @@ def stratified(pairs: Sequence[tuple[ArrayLike, ArrayLike]], draws: int = 20_000
     sides = [(a, b) for a, b in sides if np.ptp(np.concatenate([a, b])) > 0]
     if not sides:
         return None
-    random = np.random.Generator(np.random.Philox(key=seed))
+    random = np.random.Generator(np.random.Philox(key=lowest_bits(seed)))
     observed, dealt = 0.0, np.zeros(draws)
     for a, b in sides:
         both = np.concatenate([a, b])

@@ -16,9 +16,11 @@ from undersong.data.store import Corpus
 from undersong.data.words import words
 from undersong.decoding import Sample, Search, impute, interpolate, reconstruct, sample
 from undersong.decoding.given import BLANK_WORD
+from undersong.models import Generative
 from undersong.report.evidence import Evidence, spoken
 from undersong.report.html import Block, Paragraph, Section
 from undersong.report.tables import Cell, Table
+from undersong.settings import lowest_bits
 from undersong.text import readable
 
 SHORTEST, LONGEST = 4, 20  # words; AutoGen, table 1
@@ -32,7 +34,7 @@ def first(runs: Sequence[Evidence], split: str, count: int) -> dict[str, list[st
 
 def drawn(runs: Sequence[Evidence], split: str, count: int, seed: int) -> list[str]:
     """Sentences that pass the filter, drawn at random: neighbours in a corpus are often alike."""
-    return list(_fitting(runs, split, count, np.random.Generator(np.random.Philox(seed)).permutation))
+    return list(_fitting(runs, split, count, np.random.Generator(np.random.Philox(lowest_bits(seed))).permutation))
 
 
 def why_none(runs: Sequence[Evidence], split: str) -> str:
@@ -128,8 +130,11 @@ def from_prior(runs: Sequence[Evidence], count: int, search: Search, seed: int) 
         for run, how in zip(runs, searches, strict=True)
     ]
     rows = tuple(tuple(map(Cell, line)) for line in zip(*columns, strict=True))
-    plain = [run.name for run in runs if not run.latent]
+    alone = [run.name for run in runs if isinstance(run.run.system.model, Generative)]
+    plain = [run.name for run in runs if not run.latent and run.name not in alone]
     notes = [f"z is drawn from each run's own prior p(z); the words are found by {_named(search)}, <unk> not allowed."]
+    if alone:
+        notes.append(f"{_and(alone)}: written by the model itself, with no search, and <unk> is a word like any other.")
     if plain:
         notes.append(f"{_and(plain)}: no latent variable, so the words themselves are sampled.")
     columns_named = tuple(run.name for run in runs)
