@@ -70,7 +70,7 @@ class LogHeads(torch.autograd.Function):
         both = [_both(torch.where(pair, (a - top).exp(), 1.0)) for a in arcs]
         heads: Heads = ByArc(both[0]) if ends is None else ByValence(both[0], both[1], ends.exp().contiguous())
         heads.inside(0.0)
-        checked = heads.chart[: heads.checked].view(-1, batch)
+        checked = heads.chart[: heads.checked].flatten(0, -2)
         sound = checked.amin(0) >= SMALL
         ctx.heads, ctx.sizes, ctx.dtype, ctx.up = heads, sizes, root.dtype, None
         raised = not bool(sound.all())

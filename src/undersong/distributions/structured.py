@@ -165,7 +165,7 @@ class Structured(Distribution, ABC):
     @property
     def mode(self) -> Tensor:
         """The best structure [B, *event]."""
-        return self._traced(MAX)[0][0]
+        return self._traced(MAX)[0][0] if len(self.lengths) else self.sample()  # none, of no sentences
 
     def top_k(self, k: int) -> tuple[Tensor, Tensor]:
         """The k best structures [k, B, *event] and their scores [k, B], best first; -inf where there are fewer."""
@@ -174,6 +174,8 @@ class Structured(Distribution, ABC):
     def sample(self, sample_shape: torch.Size | Sequence[int] = ()) -> Tensor:
         """Exact, independent samples [*sample_shape, B, *event], all at once."""
         shape = torch.Size(sample_shape)
+        if not shape.numel() or not len(self.lengths):  # none are asked for, or of no sentences
+            return self.lengths.new_empty((*shape, *self.batch_shape, *self.event_shape), dtype=torch.int64)
         with torch.no_grad():
             return self._sample(shape.numel()).view(*shape, *self.batch_shape, *self.event_shape)
 

@@ -11,6 +11,7 @@ from scipy.stats import wasserstein_distance
 
 from undersong.measures.edit import normalised_edit_distances
 from undersong.measures.overlap import Words
+from undersong.measures.some import need_some
 
 
 def length_comparison(samples: ArrayLike, data: ArrayLike) -> dict[str, float]:
@@ -20,10 +21,14 @@ def length_comparison(samples: ArrayLike, data: ArrayLike) -> dict[str, float]:
         ``length_mean``, ``length_std`` of the samples; the same of the data with ``_data``; ``length_total_variation``,
         half the summed absolute difference of the two histograms, 0 to 1; ``length_wasserstein``, in words.
 
+    Raises:
+        ValueError: there is no sample, or no sentence.
+
     >>> length_comparison([1, 1], [1, 3])["length_total_variation"]
     0.5
     """
     written, real = np.asarray(samples, dtype=np.int64), np.asarray(data, dtype=np.int64)
+    need_some(samples=len(written), sentences=len(real))
     size = int(max(written.max(initial=0), real.max(initial=0))) + 1
     shares = [np.bincount(lengths, minlength=size) / max(len(lengths), 1) for lengths in (written, real)]
     return {
@@ -45,12 +50,16 @@ def smoothness(walks: Sequence[Sequence[Words]]) -> dict[str, float | None]:
         that standing still does not pass for smoothness (None if there is none). ``largest_jump``: mean over walks of
         the largest normalised edit distance of one step.
 
+    Raises:
+        ValueError: there is no step.
+
     >>> smoothness([[["a", "b"], ["a", "b"], ["a", "c"]]])["neighbour_similarity"]
     0.75
     """
     before = [sentence for walk in walks for sentence in walk[:-1]]
     after = [sentence for walk in walks for sentence in walk[1:]]
     owner = [number for number, walk in enumerate(walks) for _ in walk[1:]]
+    need_some(steps=len(before))
     distance = normalised_edit_distances(before, after)
     moved = distance > 0
     largest = np.zeros(len(walks))

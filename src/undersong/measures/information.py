@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from undersong.measures.precision import float64, home
+from undersong.measures.some import need_some
 
 ROWS = 4096  # samples compared with one batch of posteriors at once
 
@@ -31,11 +32,15 @@ def mutual_information(
     Returns:
         [N], nats, averaged over the samples.
 
+    Raises:
+        ValueError: there is no sentence, or no sample.
+
     >>> apart = Independent(Normal(torch.tensor([[-9.0], [9.0]]), torch.ones(2, 1)), 1)
     >>> round(float(mutual_information([apart], apart.mean[None]).mean()), 4)  # ln 2: two sentences told apart
     0.6931
     """
     samples, count = z.shape[:2]
+    need_some(samples=samples, sentences=count)
     flat = z.flatten(0, 1)  # [S * N, D]
     mixed = torch.full((samples * count,), -math.inf, dtype=torch.float64, device=home(z.device))
     for q in posteriors if walk is None else walk:
@@ -54,6 +59,7 @@ def mutual_information(
 
 def cap(count: int) -> float:
     """The most that the estimate over N sentences can come to: ln N, in nats."""
+    need_some(sentences=count)
     return math.log(count)
 
 

@@ -16,6 +16,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import Tokenizer
 from sacrebleu.metrics.bleu import BLEU
 
+from undersong.measures.some import need_some
+
 Words = Sequence[str]
 SMOOTHING = "exp"  # sacrebleu's default: an order with no match counts 1/2, 1/4, ... of a match
 
@@ -65,9 +67,13 @@ def bleu_of(statistics: NDArray[np.int64], order: int) -> NDArray[np.float64]:
 def bleu(hypotheses: Sequence[Words], references: Sequence[Words], order: int = 4) -> float:
     """Corpus BLEU, 0 to 100, with sacrebleu's exponential smoothing.
 
+    Raises:
+        ValueError: there is no sentence.
+
     >>> round(bleu([["a", "b", "c"]], [["a", "b", "d"]], order=2), 2)  # sqrt(2/3 * 1/2)
     57.74
     """
+    need_some(sentences=len(hypotheses))
     metric = BLEU(tokenize="none", smooth_method=SMOOTHING, max_ngram_order=order)
     texts = _numbered([*hypotheses, *references])
     return float(metric.corpus_score(texts[: len(hypotheses)], [texts[len(hypotheses) :]]).score)
@@ -95,7 +101,11 @@ def rouge_each(hypotheses: Sequence[Words], references: Sequence[Words], order: 
 def rouge(hypotheses: Sequence[Words], references: Sequence[Words], order: int = 2) -> float:
     """Mean ROUGE-n F1, 0 to 100.
 
+    Raises:
+        ValueError: there is no sentence.
+
     >>> rouge([["a", "b", "c"]], [["a", "b", "d"]])
     50.0
     """
+    need_some(sentences=len(hypotheses))
     return float(rouge_each(hypotheses, references, order).mean())

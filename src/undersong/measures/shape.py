@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from undersong.measures.some import need_some
 from undersong.settings import lowest_bits
 
 NEIGHBOURS, FEWEST = 30.0, 4  # of t-SNE: of each point, at most; points at least
@@ -27,7 +28,11 @@ def aggregate_shape(z: NDArray[Any]) -> dict[str, float | None]:
     Returns:
         The log-determinant is None where the covariance is singular: fewer samples than dimensions, or a dimension
         that never moves.
+
+    Raises:
+        ValueError: there is no sample.
     """
+    need_some(samples=len(z))
     centred = z.astype(np.float64) - z.mean(0, dtype=np.float64)
     covariance = centred.T @ centred / max(len(z) - 1, 1)
     sign, log_det = np.linalg.slogdet(covariance)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from undersong.measures.some import need_some
 from undersong.settings import lowest_bits
 
 Statistic = Callable[[NDArray[Any]], NDArray[Any]]
@@ -56,10 +57,14 @@ def mark(comparison: Comparison, level: float = 0.05) -> str:
 def spread(values: ArrayLike) -> tuple[float, float | None]:
     """Mean and standard deviation (n - 1) over seeds; no deviation of one seed.
 
+    Raises:
+        ValueError: there is no value.
+
     >>> spread([1.0, 3.0])
     (2.0, 1.4142135623730951)
     """
     numbers = np.asarray(values, dtype=np.float64)
+    need_some(values=len(numbers))
     return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None
 
 
@@ -161,10 +166,14 @@ def proportions(first: float, second: float, count: int, other: int | None = Non
         first, second: shares, from 0 to 1.
         count, other: of how many sentences; ``other`` is ``count`` by default.
 
+    Raises:
+        ValueError: there is no sentence.
+
     >>> proportions(0.55, 0.45, 1000).real(), proportions(0.51, 0.49, 1000).real()
     (True, False)
     """
     n, m = count, count if other is None else other
+    need_some(sentences=min(n, m))
     both, difference = (n * first + m * second) / (n + m), first - second
     error = float(np.sqrt(both * (1 - both) * (1 / n + 1 / m)))
     apart = float(np.sqrt(first * (1 - first) / n + second * (1 - second) / m))  # for the interval: each its own spread

@@ -79,7 +79,7 @@ class RecurrentSegments(Segments):
         scores = self._of_states()  # [V, K]
         after = (hidden * self.after.weight[words]).sum(-1) + self.after.bias[words]
         each = after[..., None] + nn.functional.embedding(words, scores)  # [B T, L, K]
-        return (each - self._normalisers(hidden, there, scores)).view(*windows.shape, -1)
+        return (each - self._normalisers(hidden, there, scores)).unflatten(0, windows.shape[:2])
 
     @torch.no_grad()
     def write(self, state: Tensor, longest: int, generator: torch.Generator | None = None) -> Tensor:
@@ -99,7 +99,7 @@ class RecurrentSegments(Segments):
 
     def _normalisers(self, hidden: Tensor, there: Tensor, scores: Tensor) -> Tensor:
         """log sum_w exp(h . e_w + s_k . o_w), where there is a word: [B T, L, K]. First words all have one context."""
-        first = self._normaliser(hidden[:1, 0], scores).expand(len(hidden), 1, -1)
+        first = self._normaliser(hidden[:1, 0], scores)[:, None].expand(len(hidden), -1, -1)
         later = hidden.new_zeros(len(hidden), hidden.shape[1] - 1, scores.shape[1])
         n, j = there[:, 1:].nonzero(as_tuple=True)
         if len(n):
