@@ -33,7 +33,8 @@ from undersong.cli import _stoppable
 def job(children):
     with children.start([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE) as child:
         for line in child.stdout:
-            print(line.rstrip(), child.pid, flush=True)
+            sys.stdout.write(f"{{line.rstrip()}} {{child.pid}}\\n")  # in one piece, as two threads write
+            sys.stdout.flush()
 
 with _stoppable(), ThreadPoolExecutor(2) as pool, Children() as children:
     list(pool.map(job, [children, children]))

@@ -15,7 +15,7 @@ class Children:
 
     They stand in a process group of their own, so that Ctrl-C in a terminal, or a signal to the whole group of their
     parent, reaches them once and through it alone: a second one would end them before they have saved anything. A
-    second Ctrl-C or SIGTERM to the parent, while it waits, kills them.
+    second Ctrl-C or SIGTERM to the parent, while it waits, kills them. Ctrl-Z stops the parent alone: they go on.
 
     Where threads read what the processes say, the threads' own context is the outer one, since it waits for them:
 

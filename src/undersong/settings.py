@@ -1,4 +1,6 @@
-"""Settings that cannot be meant are refused where they are given, before any work; a seed may be any integer.
+"""Settings that cannot be meant are refused where they are given, before any work.
+
+A seed may be any integer; ``train``'s, which name folders and are written down, any of 64 bits.
 
 Knows nothing of what they set.
 """

@@ -71,6 +71,14 @@ def test_a_measure_that_breaks_loses_no_bounds(run):
     assert stored(run)["test"]["elbo"] < 0
 
 
+def test_a_measure_that_breaks_loses_no_earlier_suite(run):
+    evaluate(run, split="train", samples=2, subset=3, measures=[Words()])
+    with pytest.raises(RuntimeError, match="broken"):
+        evaluate(run, split="train", samples=3, subset=3, measures=[Failing()])
+    found = stored(run)["train"]
+    assert (found["samples"], found["suite"]["figures"].keys()) == (3, {"words"})
+
+
 def test_every_measure_is_reached_by_its_name_on_the_command_line(run, capsys):
     # The costly one really runs: forward and reverse perplexity of a few samples, read by a tiny net.
     reader = '{"class_path": "Perplexity", "init_args": {"samples": 20, "reader": {"hidden": 4, "epochs": 1}}}'

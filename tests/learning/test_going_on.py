@@ -91,6 +91,18 @@ def test_what_is_trained_already_keeps_its_configuration_and_is_told_by_which_li
     assert Run.load(run.path).metrics()[-1]["step"] == 30
 
 
+def test_a_finished_run_is_told_where_its_corpus_lies_by_now(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "corpus", train_size=40, held=8)
+    run = learn(corpus, tmp_path / "run", steps=3)
+    moved = Path(corpus).rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="not at"):
+        Run.load(run.path).corpus()
+    train(moved, out=run.path, steps=2, resume=True, quiet=True)
+    again = Run.load(run.path)
+    assert len(again.corpus().train) == 40
+    assert again.config == {**run.config, "corpus": str(moved)}
+
+
 @pytest.mark.parametrize("device", ["cuda", "cuda:9", "mps"])
 def test_a_run_of_a_device_that_is_not_here_says_where_it_goes_on(corpus: Path, tmp_path: Path, device: str) -> None:
     if resolves(device):

@@ -27,9 +27,11 @@ def test_a_file_that_a_run_does_not_go_on_with_is_not_kept_in_it(tmp_path: Path)
     assert sorted((run.path / "files").iterdir()) == before
 
 
-def test_a_folder_that_a_model_names_is_named_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the run opens wherever it is opened from; what names nothing that is there is left as it is."""
+def test_a_run_that_a_model_names_is_named_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it opens wherever it is opened from; what names no run is left as it is, whatever folders lie about."""
     (tmp_path / "runs" / "vae").mkdir(parents=True)
+    (tmp_path / "runs" / "vae" / "config.yaml").touch()
+    (tmp_path / "full").mkdir()
     monkeypatch.chdir(tmp_path)
     model = {"class_path": "runs", "init_args": {"run": "runs/vae", "kind": "full", "empty": ""}}
     found = named({"model": model}, tmp_path / "mixture")["model"]

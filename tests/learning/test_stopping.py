@@ -105,10 +105,20 @@ def test_a_held_out_sentence_that_is_impossible_is_told_from_a_loss_that_is_no_n
     """A lower learning rate would not help it."""
     corpus = make_corpus(tmp_path / "corpus", train_size=3)
     choices = {"inference": Amortized, "learner": EM, "epochs": 2}
-    with pytest.raises(UserError, match=r"a held-out sentence is impossible .* --model\.smoothing above 0") as caught:
+    with pytest.raises(UserError, match=r"is -inf; .* sentence is impossible .* --model\.smoothing above 0") as caught:
         learn(corpus, tmp_path / "run", model=partial(MixtureOfUnigrams, latent=2, smoothing=0.0), **choices)
     assert "lr" not in str(caught.value)
     learn(corpus, tmp_path / "smooth", model=partial(MixtureOfUnigrams, latent=2, smoothing=0.1), **choices)
+
+
+@pytest.mark.parametrize(("value", "said"), [(-float("inf"), "-inf"), (float("nan"), "not a number")])
+def test_a_held_out_objective_that_is_not_finite_ends_a_run_with_advice_that_gradients_heed(
+    corpus, tmp_path, monkeypatch, value, said
+):
+    monkeypatch.setattr(Validation, "__call__", lambda *_: {"objective": value})
+    with pytest.raises(UserError, match=f"the held-out objective is {said}; .* a lower --learner.lr") as caught:
+        learn(corpus, tmp_path / "run", steps=2)
+    assert "smoothing" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

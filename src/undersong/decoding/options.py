@@ -54,7 +54,7 @@ class Writing:
             writer: the model's name.
 
         Raises:
-            UserError: it was set.
+            UserError: it was set to another value than its default.
         """
         for name in ("search", *(name for names in _OWN.values() for name in names), "unknown"):
             if getattr(self, name) != getattr(type(self), name):

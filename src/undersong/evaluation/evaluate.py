@@ -88,8 +88,9 @@ def evaluate(
         "precision": chosen.name,
     }
     figures = {**judgement.figures, **facts, **_structure(loaded, split, seed)}
-    store(loaded.path, figures)
-    if measures:  # after the bounds are stored, so that a measure that fails loses none of them
+    before = judged(loaded, split) or {} if measures else {}
+    store(loaded.path, {**before, **figures})
+    if measures:  # after the bounds are stored, so that a measure that fails loses neither them nor an earlier suite
         figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
         store(loaded.path, figures)
     if per_sentence is not None:  # last, so that a path that cannot be written loses nothing else

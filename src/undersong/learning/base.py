@@ -7,6 +7,7 @@ until ``end_epoch``. Knows nothing of files, progress or validation.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,7 +23,12 @@ class Learner(Configurable, ABC):
 
     Write ``step``. A learner that remembers more than the system's parameters also writes ``state`` and ``restore``,
     and then resumes exactly like any other.
+
+    Attributes:
+        remedy: what to try where a number is not finite.
     """
+
+    remedy: ClassVar[str] = "Try a lower --learner.lr, a smaller --learner.clip, or --precision fp32."
 
     def __init__(self, system: System):
         self.system = system

@@ -14,6 +14,7 @@ from undersong.configurable import describe_arguments
 from undersong.errors import UserError
 from undersong.files import write_atomically
 
+CONFIG = "config.yaml"  # its name in a run's folder
 Config = dict[str, Any]
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoints, DamagedCheckpoint
+from undersong.learning.configuration import CONFIG
 from undersong.learning.diagnosis import Case, Finding, diagnose
 from undersong.learning.record import Line, read_record
-from undersong.learning.run import CHECKPOINTS, CONFIG, METRICS, read_info
+from undersong.learning.run import CHECKPOINTS, METRICS, read_info
 
 
 class Watch:

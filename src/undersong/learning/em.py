@@ -23,6 +23,11 @@ from undersong.learning.system import System
 from undersong.models.base import Counted, Counts
 from undersong.objectives import ELBO
 
+POSSIBLE = (
+    "If a held-out sentence is impossible under the model, begin again with a --model.smoothing above 0, which leaves "
+    "no word so."
+)
+
 
 class EM(Learner):
     """Batch EM: one M-step an epoch.
@@ -42,6 +47,7 @@ class EM(Learner):
     """
 
     hard = False
+    remedy = POSSIBLE
 
     def __init__(self, system: System, restarts: int = 1, tolerance: float = 1e-5):
         super().__init__(system)

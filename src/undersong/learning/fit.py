@@ -25,8 +25,6 @@ from undersong.learning.state import weights
 from undersong.learning.validation import Validation
 
 SYNC = 20  # steps between looks at the numbers: each look waits for the device
-CALMER = "Try a lower --learner.lr, a smaller --learner.clip, or --precision fp32."
-POSSIBLE = "Begin again with a --model.smoothing above 0, which leaves no word impossible."
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class Fit:
         found = meter.flush()
         line = {**self._line("train"), **found.line}
         if found.bad is not None:
-            self._fail(f"{found.bad[0]} became {found.bad[1]}", CALMER)
+            self._fail(f"{found.bad[0]} became {found.bad[1]}")
         self.record.write(line)
         self.display.train(line)
 
@@ -189,10 +187,8 @@ class Fit:
         found = self.validation(self.system)
         value = found["objective"]
         assert value is not None
-        if value == -math.inf:
-            self._fail("a held-out sentence is impossible under the model (its log-probability is -inf)", POSSIBLE)
         if not math.isfinite(value):
-            self._fail("the held-out objective is not a number", CALMER)
+            self._fail(f"the held-out objective is {'-inf' if value == -math.inf else 'not a number'}")
         better = self.memory.best is None or value > self.memory.best
         step = self.memory.step
         if better:
@@ -217,8 +213,8 @@ class Fit:
                 f"({error.strerror}); {self._kept()}. Make room, then go on: {self.resumption}"
             ) from None
 
-    def _fail(self, what: str, advice: str) -> NoReturn:
-        raise UserError(f"Training stopped at step {self.memory.step}: {what}; {self._kept()}. {advice}")
+    def _fail(self, what: str) -> NoReturn:
+        raise UserError(f"Training stopped at step {self.memory.step}: {what}; {self._kept()}. {self.learner.remedy}")
 
     def _kept(self) -> str:
         kept = self.checkpoints.steps()

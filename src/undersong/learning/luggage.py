@@ -6,11 +6,13 @@ what is in them.
 
 import os
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from undersong.files import write_atomically
+from undersong.learning.configuration import CONFIG
 
 FILES = "files"
 
@@ -24,33 +26,30 @@ def packed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """
 
     def pack(value: str) -> str:
-        if Path(value).is_file() and not (place := _place(value, folder)).exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(place, Path(value).read_bytes())
-        return value
+        place = _named(value, folder)
+        if Path(value).is_file() and not Path(place).exists():
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(Path(place), Path(value).read_bytes())
+        return place
 
-    _each(config["model"], pack)
-    return named(config, folder)
+    return {**config, "model": _each(config["model"], pack)}
 
 
 def named(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The configuration with whatever its model names called by a path that holds anywhere; nothing is written.
 
-    A file is named where ``packed`` puts it; a folder, which stays where it is, by its absolute path.
+    A file is named where ``packed`` puts it; another run, which stays where it is, by its absolute path.
     """
-
-    def name(value: str) -> str:
-        if Path(value).is_file():
-            return os.path.abspath(_place(value, folder))
-        return os.path.abspath(value) if value and Path(value).is_dir() else value
-
-    return {**config, "model": _each(config["model"], name)}
+    return {**config, "model": _each(config["model"], partial(_named, folder=folder))}
 
 
-def _place(file: str, folder: Path) -> Path:
-    """Where a run keeps a copy of a file, by its content."""
-    mark = f"{sha256(Path(file).read_bytes()).hexdigest()[:8]}-"
-    return folder / FILES / f"{mark}{Path(file).name.removeprefix(mark)}"
+def _named(value: str, folder: Path) -> str:
+    """Where a run keeps its copy of a file, by its content, or where another run lies; other texts as they are."""
+    path = Path(value)
+    if path.is_file():
+        mark = f"{sha256(path.read_bytes()).hexdigest()[:8]}-"
+        return os.path.abspath(folder / FILES / f"{mark}{path.name.removeprefix(mark)}")
+    return os.path.abspath(path) if (path / CONFIG).is_file() else value
 
 
 def unpacked(config: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A run: the folder that ``train`` makes, and the trained system in it.
 
     config.yaml      the arguments of train, complete, with device, precision and threads as they were resolved
-    run.json         the corpus it was trained on (hash, vocabulary size), the versions of the code
+    run.json         the corpus it was trained on (hash, vocabulary size), what is scored, the versions of the code
     files/           copies of the files that the model is made from, such as word vectors
     tokenizer.json   so that a run can be used without its corpus
     metrics.jsonl    see ``record``
@@ -24,7 +24,7 @@ from undersong.errors import UserError
 from undersong.files import read_object
 from undersong.learning import configuration
 from undersong.learning.checkpoint import Checkpoints, DamagedCheckpoint
-from undersong.learning.configuration import Config
+from undersong.learning.configuration import CONFIG, Config
 from undersong.learning.luggage import unpacked
 from undersong.learning.record import Line, read_record
 from undersong.learning.seeds import sow
@@ -33,13 +33,7 @@ from undersong.learning.system import System
 from undersong.models.base import event
 from undersong.nets.precision import FP32, set_precision
 
-CONFIG, INFO, TOKENIZER, METRICS, CHECKPOINTS = (
-    "config.yaml",
-    "run.json",
-    "tokenizer.json",
-    "metrics.jsonl",
-    "checkpoints",
-)
+INFO, TOKENIZER, METRICS, CHECKPOINTS = "run.json", "tokenizer.json", "metrics.jsonl", "checkpoints"
 
 
 @dataclass(frozen=True)

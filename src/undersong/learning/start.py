@@ -28,7 +28,7 @@ from undersong.learning import configuration
 from undersong.learning.admission import need_fitting, need_possible
 from undersong.learning.base import Learner
 from undersong.learning.checkpoint import Checkpoint, Checkpoints
-from undersong.learning.configuration import Config
+from undersong.learning.configuration import CONFIG, Config
 from undersong.learning.device import borrowed, resolve_device
 from undersong.learning.diagnosis import Case
 from undersong.learning.doctor import Watch
@@ -38,7 +38,7 @@ from undersong.learning.gradient import Gradient
 from undersong.learning.luggage import FILES, named, packed, unpacked
 from undersong.learning.progress import Display
 from undersong.learning.record import Line, Record, read_record
-from undersong.learning.run import CHECKPOINTS, CONFIG, INFO, METRICS, TOKENIZER, build, open_corpus, read_info, rebuilt
+from undersong.learning.run import CHECKPOINTS, INFO, METRICS, TOKENIZER, build, open_corpus, read_info, rebuilt
 from undersong.learning.state import load_weights
 from undersong.learning.system import System
 from undersong.learning.validation import Validation
@@ -89,6 +89,8 @@ def _go_on(train: Train, given: Config, told: Set[str], seed: int, folder: Path)
     device = _device_of(own, folder)
     info = read_info(folder)
     corpus = open_corpus(Path(own["corpus"]), info)
+    if own["corpus"] != stored["corpus"]:  # it has moved: told at once, as a run that is trained already is used there
+        configuration.write({**stored, "corpus": own["corpus"]}, folder / CONFIG)
     made = configuration.instantiate(train, own)
     checkpoints = Checkpoints(folder / CHECKPOINTS)
     checkpoint, refused = checkpoints.latest()
@@ -109,9 +111,10 @@ def _device_of(own: Config, folder: Path) -> torch.device:
     try:
         return resolve_device(own["device"])
     except UserError:
+        config = shlex.quote(str(folder / CONFIG))
         raise UserError(
             f"The run in {folder} was begun on {own['device']}, which this machine has not, and goes on nowhere else: "
-            f"resume it where there is one, or begin it anew, `undersong train --config {folder / CONFIG} --device cpu "
+            f"resume it where there is one, or begin it anew, `undersong train --config {config} --device cpu "
             "--precision auto --out ANOTHER`."
         ) from None
 

@@ -16,7 +16,7 @@ from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.climb import NOTHING_POSSIBLE
-from undersong.learning.em import counted_model, expected, mean_loss
+from undersong.learning.em import POSSIBLE, counted_model, expected, mean_loss
 from undersong.learning.system import System
 from undersong.models.base import Counts
 from undersong.settings import need, need_share
@@ -41,6 +41,8 @@ class StepwiseEM(Learner):
         UserError: the model cannot be counted, alpha is not from 0 to 1, or wait is negative; while learning, no
             sentence is possible.
     """
+
+    remedy = POSSIBLE
 
     def __init__(self, system: System, alpha: float = 0.7, wait: int | None = None):
         super().__init__(system)

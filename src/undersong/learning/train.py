@@ -75,7 +75,7 @@ def train(
         steps: if given, the last step, even inside an epoch; epochs then do not count.
         patience: stop after so many validations without a better held-out value of the run's own objective, counted
             only once the objective's schedules have ended; by default all epochs are done. The best is kept either way.
-        seeds: one run for each.
+        seeds: one run for each; whole numbers of 64 bits.
         device: auto, cpu, cuda or mps.
         precision: auto (whichever the machine is faster at), fp32, or bf16 (matrix products only).
         threads: CPU threads; by default what torch takes.
@@ -99,7 +99,7 @@ def train(
     if not seeds or len(folders) < len(seeds):
         raise UserError(f"seeds {seeds}: give at least one, each once.")
     if any(not -(2**63) <= seed < 2**63 for seed in seeds):
-        raise UserError(f"seeds {seeds}: each must be a whole number of at most 63 bits.")
+        raise UserError(f"seeds {seeds}: each must be a whole number of 64 bits, from -2^63 to 2^63 - 1.")
     for folder in folders.values():
         if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} exists already: choose another --out, or go on with that run by --resume true.")

@@ -133,7 +133,7 @@ class Layered(Model, Protocol):
 
 
 def event(model: Model) -> str:
-    """What the model's likelihood is the likelihood of."""
+    """What the model's likelihood is the likelihood of: runs keep it, and are refused where it has changed."""
     return getattr(model, "event", WORDS_AND_END)
 
 

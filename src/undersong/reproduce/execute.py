@@ -57,7 +57,7 @@ Do = Callable[[Plan, Job, Site], str | None]
 
 
 def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say, do: Do | None = None) -> list[str]:
-    """Do all jobs.
+    """Do all jobs. Stopped by Ctrl-C or SIGTERM, it tells those that run to stop too; they save what they have.
 
     Args:
         plan: whence they come.
@@ -69,8 +69,6 @@ def execute(plan: Plan, jobs: Sequence[Job], site: Site, workers: int, say: Say,
 
     Returns:
         What went wrong, a sentence for each job that could not be done.
-
-    Stopped by Ctrl-C or SIGTERM, it tells the jobs to stop too; they save what they have.
     """
     wrong: list[str] = []
     waiting = [job for job in jobs if site.measure or not is_trained(job, site)]

@@ -74,7 +74,7 @@ class Measured:
             return []
         return [
             f"Not trained as this recipe has it at this scale, and so left out: {', '.join(self.left_out)}. Give every "
-            "scale and paper a folder of its own."
+            "scale, paper and version of a recipe a folder of its own."
         ]
 
     def plans(self, row: str) -> bool:

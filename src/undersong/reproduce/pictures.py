@@ -26,6 +26,7 @@ from undersong.reproduce.plan import Plan, Row
 
 ARRAYS = "posterior.npz"  # in a run's folder: what the pictures of its posterior need
 FAMILY = "inference.family"
+UNTOLD = "what is not told"  # of figures kept before events were
 Event = frozenset[tuple[str, str]]  # what is scored, and the hash of the corpus
 
 
@@ -71,18 +72,19 @@ def _plane(corpus: str, rows: list[Row], measured: Measured, name: str) -> Itera
 
 def _event(row: Row, measured: Measured) -> Event:
     """What a row's likelihoods are likelihoods of: the events named, and of which corpora."""
-    return frozenset((sheet.get("event", "not told"), sheet["corpus"]["hash"]) for sheet in measured.sheets[row.name])
+    return frozenset((sheet.get("event", UNTOLD), sheet["corpus"]["hash"]) for sheet in measured.sheets[row.name])
 
 
 def _apart(scored: Mapping[Event, Sequence[str]]) -> str:
     """Which rows are not to be compared, in a sentence."""
+    unsure = any(name == UNTOLD for event in scored for name, _ in event)
     told = []
     for event, rows in scored.items():
         names = " or ".join(sorted({name for name, _ in event}))
         told.append(f"{names} by {', '.join(f'“{row}”' for row in rows)}")
     return (
-        "These rows score different events, whose likelihoods say nothing of each other: their places are not to be "
-        f"compared across them, and no line joins those of equal ELBO. Scored: {'; '.join(told)}."
+        f"These rows {'may ' * unsure}score different events, whose likelihoods say nothing of each other: their "
+        f"places are not to be compared across them, and no line joins those of equal ELBO. Scored: {'; '.join(told)}."
     )
 
 

@@ -21,7 +21,7 @@ from jsonargparse import ArgumentParser
 from undersong.errors import UserError
 from undersong.files import write_atomically
 from undersong.learning import train
-from undersong.learning.run import CONFIG
+from undersong.learning.configuration import CONFIG
 from undersong.reproduce.execute import TRAINED
 from undersong.reproduce.plan import arguments
 from undersong.reproduce.retag import retagged
