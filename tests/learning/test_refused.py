@@ -17,7 +17,7 @@ from undersong.reproduce import reproduce
     [
         ({"learner": partial(Gradient, betas=(1.0, 0.999))}, "both must be below 1"),
         ({"learner": partial(Gradient, betas=(-0.1, 0.999))}, "betas is -0.1"),
-        ({"seeds": [2**64]}, "at most 63 bits"),
+        ({"seeds": [2**64]}, "whole number of 64 bits"),
     ],
 )
 def test_numbers_out_of_range(corpus, tmp_path, changes, said):
