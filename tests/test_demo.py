@@ -13,18 +13,21 @@ from undersong.data import Corpus
 from undersong.decoding import Sample, interpolate, reconstruct, sample
 from undersong.demo import demo
 from undersong.errors import UserError
-from undersong.learning import Gradient
+from undersong.learning import Gradient, Run
 from undersong.text import readable
 
-_SMALL = ["embedding=100", "embedding=8", "hidden=128", "hidden=16", "latent=32", "latent=4"]
+_SMALL = {"embedding=100": "embedding=8", "hidden=128": "hidden=16", "latent=32": "latent=4", "s=32": "s=4096"}
+_EPOCH = 22  # steps, of batches so large
 
 
 @pytest.fixture
 def small(monkeypatch):
     flags = module._FLAGS
-    for big, little in zip(_SMALL[::2], _SMALL[1::2], strict=True):
+    for big, little in _SMALL.items():
         flags = [flag.replace(big, little) for flag in flags]
-    monkeypatch.setattr(module, "_FLAGS", [*flags, "--steps=30", "--validation_sentences=50"])
+    monkeypatch.setattr(module, "_FLAGS", [*flags, "--validation_sentences=50"])
+    monkeypatch.setattr(module, "_SENTENCES", 4096)
+    monkeypatch.setattr(module, "_MEASURED", (5, 40))
 
 
 @pytest.mark.slow
@@ -35,16 +38,51 @@ def test_it_prepares_trains_judges_and_compares_once(small, tmp_path, capsys):
     kept = json.loads((out / "autogen" / "evaluation.json").read_text())["test"]
     assert f"{kept['elbo']:.2f}" in shown
     assert f"{kept['kl']:.2f}" in shown
-    assert shown.count("all epochs are done; 30 steps in") == 2
+    assert shown.count(f"{_EPOCH} steps in") == 2
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "vae" in page
     assert "autogen" in page
     weights = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
-    demo(out=out, epochs=1, vocabulary=300)
-    assert f"{kept['elbo']:.2f}" in capsys.readouterr().out
-    assert weights == {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    for epochs in (1, None):  # what is left open is as it was
+        demo(out=out, epochs=epochs, vocabulary=300)
+        assert f"{kept['elbo']:.2f}" in capsys.readouterr().out
+        assert weights == {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
     with pytest.raises(UserError, match="another --out"):
         demo(out=out, epochs=1, vocabulary=300, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minutes", [8.5, 0.0])
+def test_it_trains_for_as_long_as_the_machine_has_time(small, tmp_path, monkeypatch, capsys, minutes):
+    monkeypatch.setattr(module, "_MINUTES", minutes)
+    out = tmp_path / "demo"
+    demo(out=out, vocabulary=300)
+    shown = capsys.readouterr().out
+    steps = 3 * _EPOCH if minutes else 40  # no time is left, but what was measured is learned
+    assert json.loads((out / "demo.json").read_text()) == {
+        "epochs": None,
+        "vocabulary": 300,
+        "seed": 0,
+        "steps": steps if minutes else _EPOCH // 2,
+    }
+    assert ("longer than ten minutes" in shown) == (not minutes)
+    for name in ("vae", "autogen"):
+        assert f"sentences for {steps / _EPOCH:.2f} epochs ({steps} steps), " in shown
+        assert Run.load(out / name).step <= steps
+    monkeypatch.setattr(module, "_MINUTES", 8.5)  # a folder keeps what was chosen for it
+    demo(out=out, vocabulary=300)
+    assert f"({steps} steps)" in capsys.readouterr().out
+
+
+def test_the_steps_are_those_that_fit_and_never_more_than_three_epochs_or_less_than_half_a_one():
+    epoch, (_, done), after = 2725, module._MEASURED, module._AFTER
+    assert module._fitting(480, 0.03, epoch) == 3 * epoch
+    for a_step in (0.08, 0.11, 0.2):
+        steps = module._fitting(480, a_step, epoch)
+        assert 0.5 * epoch < steps < 3 * epoch
+        assert (steps - done + after * epoch) * a_step == pytest.approx(480, abs=a_step)
+    assert module._fitting(480, 1.0, epoch) == round(0.5 * epoch)
+    assert module._fitting(-5.0, 0.03, epoch) == round(0.5 * epoch)
 
 
 def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path, monkeypatch):
@@ -77,10 +115,24 @@ def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path, monkeypatch
 
 
 def test_another_question_to_the_same_folder_is_refused(tmp_path):
-    module._remember(tmp_path / "demo.json", {"epochs": 3})
-    module._remember(tmp_path / "demo.json", {"epochs": 3})
-    with pytest.raises(UserError, match="choose another --out"):
-        module._remember(tmp_path / "demo.json", {"epochs": 4})
+    path = tmp_path / "demo.json"
+    asked = {"epochs": 3, "seed": 0}
+    assert module._remembered(path, asked) == asked
+    assert module._remembered(path, asked) == asked
+    assert module._remembered(path, {"epochs": None, "seed": 0}) == asked
+    for other in ({"epochs": 4, "seed": 0}, {"epochs": None, "seed": 1}):
+        with pytest.raises(UserError, match="choose another --out"):
+            module._remembered(path, other)
+
+
+def test_a_folder_keeps_the_steps_that_were_chosen_for_it(tmp_path):
+    path = tmp_path / "demo.json"
+    asked = {"epochs": None, "seed": 0}
+    assert module._remembered(path, asked) == asked
+    module._remember(path, {**asked, "steps": 70})
+    assert module._remembered(path, asked) == {**asked, "steps": 70}
+    with pytest.raises(UserError, match="holds a demo"):
+        module._remembered(path, {"epochs": 3, "seed": 0})
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{"])

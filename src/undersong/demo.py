@@ -1,8 +1,8 @@
 """The main job in ten minutes: a VAE and an AutoGen model of the same size, trained, judged and compared.
 
 Both learn from WordNet's definitions and differ in one number: m, how many reconstructions are asked for beside the
-generation (``AutoGen(0)`` is the ELBO). Knows nothing that a user of the command line does not: it calls the same
-functions, and shows only what they answer.
+generation (``AutoGen(0)`` is the ELBO). How long they learn is chosen on the machine: their first steps tell its speed.
+Knows nothing that a user of the command line does not: it calls the same functions, and shows only what they answer.
 """
 
 import json
@@ -28,12 +28,18 @@ from undersong.errors import UserError
 from undersong.evaluation.evaluate import evaluate, judged
 from undersong.files import read_object, write_atomically
 from undersong.learning import Run
+from undersong.learning.record import read_record
+from undersong.learning.run import METRICS
 from undersong.nets.precision import resolve
 from undersong.report import compare
 from undersong.text import readable
 
 _OBJECTIVES = {"vae": ["--objective=ELBO"], "autogen": ["--objective=AutoGen", "--objective.m=1"]}
 _SENTENCES = 32  # a batch
+_MINUTES = 8.5  # of the ten that are promised, since neighbours come and go
+_MOST, _LEAST = 3.0, 0.5  # epochs: more shows little more, and after less there is little to show
+_AFTER = 0.4  # epochs of training that take as long as all that comes after it
+_MEASURED = (100, 300)  # steps, of which those between tell the machine's speed
 _FLAGS = [
     "--model=VAE",
     "--model.latent=32",
@@ -48,6 +54,7 @@ _FLAGS = [
     f"--sentences={_SENTENCES}",
     "--threads=1",
 ]
+_ASKED = "demo.json"
 _SEARCH = Beam(length_penalty=1.0)
 _ROWS = {
     "elbo": "ELBO, nats",
@@ -60,11 +67,13 @@ _ROWS = {
     "mutual_information": "mutual information of x and z, nats",
 }
 
+Asked = dict[str, int | None]
+
 
 def demo(
     *,
     out: Path = Path("demo"),
-    epochs: int = 3,
+    epochs: int | None = None,
     vocabulary: int = 5000,
     seed: int = 0,
 ) -> None:
@@ -74,16 +83,18 @@ def demo(
 
     Args:
         out: the folder for the corpus, the two runs and ``report.html``.
-        epochs: over the 87,000 training sentences, for each model.
+        epochs: over the 87,000 training sentences, for each model; by default 3, or the part of them that fits into ten
+            minutes on this machine, of which the first steps tell; at least half a one.
         vocabulary: words known.
         seed: of both models.
     """
     console = Console()
     started = time.monotonic()
-    _remember(out / "demo.json", {"epochs": epochs, "vocabulary": vocabulary, "seed": seed})
+    asked = _remembered(out / _ASKED, {"epochs": epochs, "vocabulary": vocabulary, "seed": seed})
     corpus = _corpus(out / "corpus", vocabulary, console)
-    runs = _trained(corpus, out, epochs, seed, console)
+    runs = _trained(corpus, out, asked, started, console)
     figures = [_judged(run, console) for run in runs]
+    _show_training(console, runs, corpus)
     _show_figures(console, runs, figures)
     _show_sentences(console, runs, corpus, seed)
     report = out / "report.html"
@@ -92,18 +103,29 @@ def demo(
     console.print(f"\n[bold]{report}[/bold] has all of this and more. This call took {minutes:.1f} minutes.")
 
 
-def _remember(path: Path, asked: dict[str, int]) -> None:
-    """What a folder shows is what was asked for when it was begun."""
+def _remembered(path: Path, asked: Asked) -> Asked:
+    """What a folder shows is what was asked for when it was begun, and the ``steps`` that were chosen then.
+
+    Epochs left open now are those of then.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        write_atomically(path, json.dumps(asked).encode() + b"\n")
-        return
+        _remember(path, asked)
+        return asked
     try:
         before = read_object(path)
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): choose another --out, or remove that folder.") from None
-    if before != asked:
-        raise UserError(f"{path.parent} holds a demo of {before}, not of {asked}: choose another --out.")
+    begun = {name: value for name, value in before.items() if name != "steps"}
+    if asked["epochs"] is None:
+        asked = {**asked, "epochs": before.get("epochs")}
+    if begun != asked:
+        raise UserError(f"{path.parent} holds a demo of {begun}, not of {asked}: choose another --out.")
+    return before
+
+
+def _remember(path: Path, asked: Asked) -> None:
+    write_atomically(path, json.dumps(asked).encode() + b"\n")
 
 
 def _corpus(folder: Path, vocabulary: int, console: Console) -> Corpus:
@@ -113,27 +135,59 @@ def _corpus(folder: Path, vocabulary: int, console: Console) -> Corpus:
     return prepare("wordnet", out=folder, vocabulary=vocabulary)
 
 
-def _trained(corpus: Corpus, out: Path, epochs: int, seed: int, console: Console) -> list[Run]:
-    """Both models at once, each on a core of its own: for nets of this size, faster than two cores for each."""
+def _trained(corpus: Corpus, out: Path, asked: Asked, started: float, console: Console) -> list[Run]:
+    """Both models, for as many epochs as were asked for, or as fit into the time since ``started``."""
     console.rule("Training a VAE and an AutoGen model of the same size, side by side")
+    epoch = math.ceil(len(corpus.train) / _SENTENCES)
+    most = round(_MOST * epoch) if asked["epochs"] is None else asked["epochs"] * epoch
+    flags = [*_FLAGS, f"--seeds=[{asked['seed']}]", f"--validation_steps={max(1, most // 10)}"]
+
+    def train(steps: int) -> None:
+        _side_by_side(corpus, out, [*flags, f"--steps={steps}"], console)
+
+    if asked["epochs"] is None and asked.get("steps") is None:
+        console.print(f"The first {_MEASURED[1]} steps tell how many fit into ten minutes on this machine.")
+        train(_MEASURED[1])
+        a_step = max(_seconds_a_step(out / name / METRICS) for name in _OBJECTIVES)
+        asked = {**asked, "steps": _fitting(60 * _MINUTES - (time.monotonic() - started), a_step, epoch)}
+        _remember(out / _ASKED, asked)
+    steps = asked.get("steps") or most
+    if steps < most:
+        console.print(f"{most:,} steps would take longer than ten minutes on this machine: {steps:,} are taken.")
+    train(steps)
+    return [Run.load(out / name) for name in _OBJECTIVES]
+
+
+def _fitting(left: float, a_step: float, epoch: int) -> int:
+    """Steps, of them all, that fit into the seconds ``left``, where ``epoch`` of them are one."""
+    fit = _MEASURED[1] + left / a_step - _AFTER * epoch
+    return round(min(max(fit, _LEAST * epoch), _MOST * epoch))
+
+
+def _seconds_a_step(metrics: Path) -> float:
+    first, last = (
+        next(line for line in read_record(metrics) if line["kind"] == "train" and line["step"] >= step)
+        for step in _MEASURED
+    )
+    return (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
+
+
+def _side_by_side(corpus: Corpus, out: Path, flags: list[str], console: Console) -> None:
+    """Both models at once, each on a core of its own: for nets of this size, faster than two cores for each."""
     precision = resolve("auto").name  # asked once: the two must differ in nothing but the objective
     with ThreadPoolExecutor() as pool, Children() as children:
 
         def begin(name: str) -> None:
-            _train(name, corpus, out / name, epochs, seed, precision, console, children)
+            _train(name, corpus, out / name, [*flags, *_OBJECTIVES[name]], precision, console, children)
 
         list(pool.map(begin, _OBJECTIVES))
-    return [Run.load(out / name) for name in _OBJECTIVES]
 
 
 def _train(
-    name: str, corpus: Corpus, out: Path, epochs: int, seed: int, precision: str, console: Console, children: Children
+    name: str, corpus: Corpus, out: Path, flags: list[str], precision: str, console: Console, children: Children
 ) -> None:
     """``undersong train`` in a process of its own; what it says is shown under the model's name."""
-    steps = epochs * math.ceil(len(corpus.train) / _SENTENCES)
-    command = [sys.executable, "-m", "undersong.cli", "train", str(corpus.folder), f"--out={out}", *_FLAGS]
-    command += [*_OBJECTIVES[name], f"--epochs={epochs}", f"--seeds=[{seed}]"]
-    command += [f"--validation_steps={steps // 10}"]
+    command = [sys.executable, "-m", "undersong.cli", "train", str(corpus.folder), f"--out={out}", *flags]
     command += ["--resume"] if out.exists() else [f"--precision={precision}"]
     last = "it said nothing"
     with children.start(command, stderr=subprocess.PIPE) as child:
@@ -149,6 +203,14 @@ def _judged(run: Run, console: Console) -> Mapping[str, Any]:
         return figures
     console.rule(f"Judging {run.name} on sentences it has not seen")
     return evaluate(run.path, split="test", subset=200)
+
+
+def _show_training(console: Console, runs: list[Run], corpus: Corpus) -> None:
+    console.print()
+    for run in runs:
+        last = [line for line in read_record(run.path / METRICS) if line["kind"] == "train"][-1]
+        took = f"{last['epoch']:.2f} epochs ({last['step']:,} steps), {last['seconds'] / 60:.1f} minutes"
+        console.print(f"{run.name:>8}: trained on {len(corpus.train):,} sentences for {took}", highlight=False)
 
 
 def _show_figures(console: Console, runs: list[Run], figures: list[Mapping[str, Any]]) -> None:
