@@ -19,19 +19,13 @@ from torch import Tensor
 from undersong.distributions.first_order import MARGINALS_ONCE, first_order
 from undersong.distributions.scaled_heads import ByArc, ByValence, Heads
 from undersong.distributions.scales import finite
+from undersong.distributions.workspaces import Workspaces
 
 SMALL = 2.0**-500
 LOST = 1e-12
 
-
-def _both(x: Tensor) -> Tensor:
-    """[n, n, B] by (head, child) as [2, n, n, B]: arcs to the left as (child, head), to the right as (head, child)."""
-    return torch.stack([x.transpose(0, 1), x])
-
-
-def _to_arcs(both: Tensor) -> Tensor:
-    """The inverse, for what is 0 where i >= j, as [B, n, n]."""
-    return (both[0].transpose(0, 1) + both[1]).permute(2, 0, 1)
+_WORKSPACES = Workspaces()
+_PLAIN = torch.contiguous_format
 
 
 def kernel_bytes(sentences: int, words: int, planes: int) -> float:
@@ -43,6 +37,8 @@ def kernel_bytes(sentences: int, words: int, planes: int) -> float:
 class LogHeads(torch.autograd.Function):
     """log Z float64 [B] and whether it is sound [B]; gradients are zero where it is not. First order only.
 
+    Where gradients are asked for they are found at once, so that the charts need not outlive the call.
+
     Args: root [B, n], first [B, n, n], later [B, n, n] or None where it equals first, stop [B, n, 2, 2] or None where
     it is 0, sizes [B]: positions of each sentence.
     """
@@ -52,81 +48,101 @@ class LogHeads(torch.autograd.Function):
         ctx: Any, root: Tensor, first: Tensor, later: Tensor | None, stop: Tensor | None, sizes: Tensor
     ) -> tuple[Tensor, Tensor]:
         batch, n = root.shape
-        place = torch.arange(n, device=root.device)
-        here = place[:, None] < sizes  # [n, B]
-        pair = here[:, None] & here & (place[:, None] != place)[..., None]  # [n, n, B]
-        arcs = [
-            torch.where(pair, scores.permute(1, 2, 0), -torch.inf).double()
-            for scores in ([first] if later is None else [first, later])
-        ]
-        top = finite(torch.stack([a.amax(0) for a in arcs]).amax(0))  # [n, B]
-        ends = None
-        scale = torch.where(here, top, 0.0).sum(0)
-        if stop is not None:
-            ends = torch.where(here, stop.permute(2, 3, 1, 0).double(), 0.0)  # [2 sides, 2 valences, n, B]
-            most = finite(ends.amax(1))
-            ends = ends - most[:, None]
-            scale = scale + most.sum((0, 1))
-        both = [_both(torch.where(pair, (a - top).exp(), 1.0)) for a in arcs]
-        heads: Heads = ByArc(both[0]) if ends is None else ByValence(both[0], both[1], ends.exp().contiguous())
-        heads.inside(0.0)
-        checked = heads.chart[: heads.checked].flatten(0, -2)
-        sound = checked.amin(0) >= SMALL
-        ctx.heads, ctx.sizes, ctx.dtype, ctx.up = heads, sizes, root.dtype, None
-        raised = not bool(sound.all())
-        if raised:
-            heads.inside(SMALL)
-        left, right = heads.done
-        ctx.ways = heads.chart[right][:, sizes - 1, torch.arange(batch, device=root.device)]  # [n, B], by root
-        log_ways = torch.where(here, root.t().double() - top, -torch.inf) + (
-            heads.chart[left, 0].log() + ctx.ways.log()
-        )
-        log_z = log_ways.logsumexp(0)
-        ctx.root = torch.where(log_z > -torch.inf, (log_ways - log_z).exp(), 0.0)  # posterior [n, B]
-        if raised:
-            ctx.up = _outside(ctx, ctx.root)
-            posterior = ctx.up[: heads.checked].view(-1, batch) * (checked <= SMALL)
-            sound = (posterior * checked).sum(0) < LOST
-        ctx.sound = sound & (log_z < torch.inf)  # false for NaN as well
-        ctx.mark_non_differentiable(ctx.sound)
-        return log_z + scale, ctx.sound
+        kind: type[Heads] = ByArc if stop is None else ByValence
+        with _WORKSPACES.lent(kind, n, batch, device=root.device) as heads:
+            here = torch.arange(n, device=root.device)[:, None] < sizes  # [n, B]
+            top, scale = _fill(heads, [first] if later is None else [first, later], stop, here)
+            roots = torch.where(here, root.t().double() - top, -torch.inf)
+            value, sound, gradients = _solve(heads, roots, sizes, any(ctx.needs_input_grad))
+            ctx.gradients = [g if g is None else g.to(root.dtype) for g in gradients]
+        ctx.mark_non_differentiable(sound)
+        return value + scale, sound
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        heads: Heads = ctx.heads
-        chart = heads.chart
-        root = ctx.root * grad
-        up = _outside(ctx, root) if ctx.up is None else ctx.up * grad
-        stop, later = None, None
-        if isinstance(heads, ByArc):
-            span = slice(heads.LEFT_ARC, heads.RIGHT_ARC + 1)
-            first = _to_arcs(torch.where(heads.arcs > 0, up[span] * chart[span], 0.0))
-        else:
-            assert isinstance(heads, ByValence)
-            arcs = up[heads.LEFT_ARC :: heads.RIGHT_ARC - heads.LEFT_ARC][:2]
-            later = _to_arcs(arcs * heads.later * chart[heads.LEFT_MORE :])
-            near = torch.zeros_like(arcs)
-            near[0, :, 1:] = chart[heads.RIGHT, :, :-1]
-            near[1, :-1] = chart[heads.LEFT, 1:]
-            first = _to_arcs(arcs * heads.first * near)
-            ends = [up[plane] * chart[plane] for plane in heads.done]  # [n, n, B] each
-            none = torch.stack([each.diagonal(0, 0, 1).t() for each in ends], 1)  # [n, 2, B]
-            some = torch.stack([ends[0].sum(0), ends[1].sum(1)], 1) - none
-            stop = torch.stack([none, some], 2).permute(3, 0, 1, 2)  # [B, n, 2, 2]
-            stop = torch.where(heads.stop.permute(3, 2, 0, 1) > 0, stop, 0.0)
-        found = [root.t(), first, later, stop]
-        sound = ctx.sound
-        zeroed = [g if g is None else torch.where(sound.view(-1, *[1] * (g.dim() - 1)), g, 0.0) for g in found]
-        return (*(g if g is None else g.to(ctx.dtype) for g in zeroed), None)
+        grad = grad.to(ctx.gradients[0].dtype)
+        return (*(g if g is None else g * grad.view(-1, *[1] * (g.dim() - 1)) for g in ctx.gradients), None)
 
 
-def _outside(ctx: Any, root: Tensor) -> Tensor:
-    """Derivatives by all values of the chart, from the roots' posteriors [n, B]."""
-    heads: Heads = ctx.heads
+def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) -> tuple[Tensor, Tensor]:
+    """Writes e^scores into ``heads``, divided by e^top [n, B], the largest of each child, and those of stops; by how
+    much log Z is smaller for it [B]."""
+    none = ~(here[:, None] & here)  # [n, n, B] by (head, child)
+    none.diagonal(0, 0, 1).fill_(True)
+    arcs = [each.permute(1, 2, 0).to(torch.float64, copy=True, memory_format=_PLAIN) for each in kinds]
+    top = finite(torch.stack([each.masked_fill_(none, -torch.inf).amax(0) for each in arcs]).amax(0))
+    for each, (left, right) in zip(arcs, heads.weights, strict=True):
+        torch.exp(each.sub_(top), out=right).masked_fill_(none, 1.0)
+        left.copy_(right.transpose(0, 1))
+    scale = torch.where(here, top, 0.0).sum(0)
+    if isinstance(heads, ByValence):
+        assert stop is not None
+        ends = torch.where(here, stop.permute(2, 3, 1, 0).double(), 0.0)  # [2 sides, 2 valences, n, B]
+        most = finite(ends.amax(1))
+        torch.exp(ends - most[:, None], out=heads.stop)
+        scale += most.sum((0, 1))
+    return top, scale
+
+
+def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Tensor, Tensor, list[Tensor | None]]:
+    """log Z of the scaled scores, whether it is sound, and the gradients by root, first, later and stop if ``wanted``.
+
+    Args:
+        heads: with the weights.
+        roots: scores [n, B], -inf in padding.
+        sizes: positions of each sentence, [B].
+        wanted: else there are no gradients.
+    """
+    heads.inside(0.0)
+    checked = heads.chart[: heads.checked].flatten(0, -2)
+    sound = checked.amin(0) >= SMALL
+    raised = not bool(sound.all())
+    if raised:
+        heads.inside(SMALL)
     left, right = heads.done
-    up = heads.up.zero_()
-    up[left, 0] = torch.where(heads.chart[left, 0] > 0, root / heads.chart[left, 0], 0.0)
-    sentence = torch.arange(len(ctx.sizes), device=up.device)
-    up[right, :, ctx.sizes - 1, sentence] = torch.where(ctx.ways > 0, root / ctx.ways, 0.0)
-    heads.outside()
-    return up
+    last = sizes - 1, torch.arange(len(sizes), device=sizes.device)
+    to_left, to_right = heads.chart[left, 0], heads.chart[right][:, *last]  # [n, B], by root
+    log_ways = roots + (to_left.log() + to_right.log())
+    log_z = log_ways.logsumexp(0)
+    posterior = torch.where(log_z > -torch.inf, (log_ways - log_z).exp(), 0.0)
+    if raised or wanted:
+        heads.up.zero_()
+        heads.up[left, 0] = torch.where(to_left > 0, posterior / to_left, 0.0)
+        heads.up[right, :, *last] = torch.where(to_right > 0, posterior / to_right, 0.0)
+        heads.outside()
+    if raised:
+        parts = heads.up[: heads.checked].flatten(0, -2) * (checked <= SMALL)
+        sound = (parts * checked).sum(0) < LOST
+    sound = sound & (log_z < torch.inf)  # false for NaN as well
+    if not wanted:
+        return log_z, sound, []
+    found = [posterior.t(), *_expected(heads, raised)]
+    if not sound.all():
+        found = [g if g is None else torch.where(sound.view(-1, *[1] * (g.dim() - 1)), g, 0.0) for g in found]
+    return log_z, sound, found
+
+
+def _expected(heads: Heads, raised: bool) -> list[Tensor | None]:
+    """How often each arc is taken [B, n, n], first and later, and each stop [B, n, 2, 2]: weights times derivatives."""
+    chart, up = heads.chart, heads.up
+    if isinstance(heads, ByArc):
+        span = slice(heads.LEFT_ARC, heads.RIGHT_ARC + 1)
+        taken = up[span] * chart[span]
+        return [_to_arcs(torch.where(heads.weights[0] > 0, taken, 0.0) if raised else taken), None, None]
+    assert isinstance(heads, ByValence)
+    first, later = heads.weights
+    arcs = up[heads.LEFT_ARC :: heads.RIGHT_ARC - heads.LEFT_ARC][:2]
+    near = torch.zeros_like(arcs)
+    near[0, :, 1:] = chart[heads.RIGHT, :, :-1]
+    near[1, :-1] = chart[heads.LEFT, 1:]
+    ends = [up[plane] * chart[plane] for plane in heads.done]  # [n, n, B] each
+    none = torch.stack([each.diagonal(0, 0, 1).t() for each in ends], 1)  # [n, 2, B]
+    some = torch.stack([ends[0].sum(0), ends[1].sum(1)], 1) - none
+    stop = torch.stack([none, some], 2).permute(3, 0, 1, 2)  # [B, n, 2, 2]
+    stop = torch.where(heads.stop.permute(3, 2, 0, 1) > 0, stop, 0.0)
+    return [_to_arcs(arcs * first * near), _to_arcs(arcs * later * chart[heads.LEFT_MORE :]), stop]
+
+
+def _to_arcs(both: Tensor) -> Tensor:
+    """[2, n, n, B] as ``Heads.weights``, 0 where i >= j, as [B, n, n] by (head, child)."""
+    return (both[0].transpose(0, 1) + both[1]).permute(2, 0, 1)

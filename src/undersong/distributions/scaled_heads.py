@@ -2,57 +2,68 @@
 
 The recursions are those of ``split_heads``, over positions 0 .. n - 1, in float64. A chart is [plane, i, j, B]: spans
 of a width lie on a diagonal, and the parts they are made of on strided views beside it, so that all spans, sentences
-and both directions are one product and one sum, and nothing is copied. Which views those are depends on n and B alone.
+and both directions are one product and one sum, and nothing is copied. Which views those are depends on n and B alone:
+they are made once, with the chart. What lies below the diagonal, and parts of one word, are 1 and stay so.
 
 Knows nothing of roots, lengths or logarithms: who calls scales the scores, and looks whether a value underflowed.
 """
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-View = tuple[tuple[int, ...], tuple[int, ...], int]  # size, strides and offset, as ``Tensor.as_strided`` takes them
-
 
 class Layout:
     """Views of a chart [planes, n, n, B] by span width w; two planes, in rising order, are a leading dimension of 2."""
 
-    def __init__(self, n: int, batch: int, skip: int = 0):
-        """Of planes counted from ``skip``."""
-        self.n, self.batch, self.column, self.row, self.plane = n, batch, batch, n * batch, n * n * batch
-        self.start = skip * self.plane
+    def __init__(self, chart: Tensor):
+        self.chart = chart
+        _, self.n, _, self.batch = chart.shape
+        self.column, self.row, self.plane = self.batch, self.n * self.batch, self.n * self.n * self.batch
 
-    def _view(self, w: int, splits: tuple[int, ...], strides: tuple[int, ...], *starts: int) -> View:
+    def _view(self, w: int, splits: tuple[int, ...], strides: tuple[int, ...], *starts: int) -> Tensor:
         size, stride = (*splits, self.n - w, self.batch), (*strides, self.row + self.column, 1)
         if len(starts) == 2:
             size, stride = (2, *size), (starts[1] - starts[0], *stride)
-        return size, stride, self.start + starts[0]
+        return self.chart.as_strided(size, stride, self.chart.storage_offset() + starts[0])
 
-    def spans(self, w: int, *planes: int) -> View:
+    def spans(self, w: int, *planes: int) -> Tensor:
         """(i, i + w) for all i: [n - w, B]."""
         return self._view(w, (), (), *(p * self.plane + w * self.column for p in planes))
 
-    def lefts(self, w: int, splits: int, *parts: tuple[int, int]) -> View:
+    def lefts(self, w: int, splits: int, *parts: tuple[int, int]) -> Tensor:
         """(i, i + k + shift) of each (plane, shift), for k < splits: [splits, n - w, B]."""
         return self._view(w, (splits,), (self.column,), *(p * self.plane + s * self.column for p, s in parts))
 
-    def rights(self, w: int, splits: int, *parts: tuple[int, int]) -> View:
+    def rights(self, w: int, splits: int, *parts: tuple[int, int]) -> Tensor:
         """(i + k + shift, i + w) of each (plane, shift), for k < splits: [splits, n - w, B]."""
         starts = (p * self.plane + s * self.row + w * self.column for p, s in parts)
         return self._view(w, (splits,), (self.row,), *starts)
 
 
 class Heads(ABC):
-    """A chart, room for derivatives, and ``done``, the planes of finished spans, to the left and to the right."""
+    """A chart, room for its derivatives, and the weights, [2, n, n, B] of each kind: all that a pass needs.
 
-    chart: Tensor
-    up: Tensor
+    [0, i, j] of a kind's weights is e^score of the arc j -> i and [1, i, j] that of i -> j, where i < j.
+
+    Args:
+        n: positions.
+        batch: sentences.
+        device: where.
+    """
+
     planes: ClassVar[int]
-    done: ClassVar[tuple[int, int]]
+    kinds: ClassVar[int]  # of arcs
+    done: ClassVar[tuple[int, int]]  # planes of finished spans, to the left and to the right
     checked: ClassVar[int]  # planes, from the first, in which a small value means an underflow
+
+    def __init__(self, n: int, batch: int, device: torch.device):
+        self.chart = torch.ones(self.planes, n, n, batch, dtype=torch.float64, device=device)
+        self.up = torch.zeros_like(self.chart)
+        self.weights = self.chart.new_ones(self.kinds, 2, n, n, batch)
+        self.nbytes = self.chart.nbytes + self.up.nbytes + self.weights.nbytes
 
     @abstractmethod
     def inside(self, least: float) -> None:
@@ -63,161 +74,146 @@ class Heads(ABC):
         """Adds to ``up``, which holds derivatives by finished spans, those by all that they are made of."""
 
 
-def _charts(planes: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """A chart of ones, and room for its derivatives: in one piece, which C's allocator keeps from call to call."""
-    chart, up = like.new_empty(2, planes, *like.shape[1:])
-    return chart.fill_(1.0), up
-
-
 class _ArcViews(NamedTuple):
-    weights: View
-    open: View
-    below: View
-    arcs: View
-    left: View
-    right: View
-    done: View
+    open: Tensor
+    below: Tensor
+    arcs: Tensor
+    left: Tensor
+    right: Tensor
+    done: Tensor
 
 
 class ByArc(Heads):
-    """Scores of arcs alone; weights e^arc [2, n, n, B]: [0, i, j] of arc j -> i and [1, i, j] of arc i -> j, i < j."""
+    """Scores of arcs alone."""
 
-    planes = 4
+    planes, kinds = 4, 1
     LEFT, LEFT_ARC, RIGHT_ARC, RIGHT = range(planes)
     done, checked = (LEFT, RIGHT), 4
 
-    def __init__(self, arcs: Tensor):
-        self.arcs = arcs
-        self.chart, self.up = _charts(self.planes, arcs)
-        self.views = self._views(*arcs.shape[2:], 0)
-
-    @staticmethod
-    @lru_cache(maxsize=256)
-    def _views(n: int, batch: int, skip: int) -> list[_ArcViews]:
-        at, weights, this = Layout(n, batch, skip), Layout(n, batch), ByArc
-        return [
-            _ArcViews(
-                weights=weights.spans(w, 0, 1),
-                open=at.lefts(w, w, (this.RIGHT, 0)),
-                below=at.rights(w, w, (this.LEFT, 1)),
-                arcs=at.spans(w, this.LEFT_ARC, this.RIGHT_ARC),
-                left=at.lefts(w, w, (this.LEFT, 0), (this.RIGHT_ARC, 1)),
-                right=at.rights(w, w, (this.LEFT_ARC, 0), (this.RIGHT, 1)),
-                done=at.spans(w, this.LEFT, this.RIGHT),
-            )
-            for w in range(1, n)
+    def __init__(self, n: int, batch: int, device: torch.device):
+        super().__init__(n, batch, device)
+        weights = Layout(self.weights[0])
+        self.views = [
+            (weights.spans(w, 0, 1), self._views(self.chart, w), self._views(self.up, w)) for w in range(1, n)
         ]
 
+    def _views(self, chart: Tensor, w: int) -> _ArcViews:
+        at = Layout(chart)
+        return _ArcViews(
+            open=at.lefts(w, w, (self.RIGHT, 0)),
+            below=at.rights(w, w, (self.LEFT, 1)),
+            arcs=at.spans(w, self.LEFT_ARC, self.RIGHT_ARC),
+            left=at.lefts(w, w, (self.LEFT, 0), (self.RIGHT_ARC, 1)),
+            right=at.rights(w, w, (self.LEFT_ARC, 0), (self.RIGHT, 1)),
+            done=at.spans(w, self.LEFT, self.RIGHT),
+        )
+
     def inside(self, least: float) -> None:
-        at, weights = self.chart.as_strided, self.arcs.as_strided
-        for v in self.views:
-            joined = (at(*v.open) * at(*v.below)).sum(0)
-            arcs = torch.mul(joined, weights(*v.weights), out=at(*v.arcs))
+        for weights, at, _ in self.views:
+            torch.mul((at.open * at.below).sum(0), weights, out=at.arcs)
             if least:
-                arcs.clamp_(min=least)
-            done = torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.done))
+                at.arcs.clamp_(min=least)
+            torch.sum(at.left * at.right, 1, out=at.done)
             if least:
-                done.clamp_(min=least)
+                at.done.clamp_(min=least)
 
     def outside(self) -> None:
-        at, weights = self.chart.as_strided, self.arcs.as_strided
-        for v, up in zip(reversed(self.views), reversed(self._views(*self.arcs.shape[2:], self.planes)), strict=True):
-            done = at(*up.done)[:, None]
-            at(*up.left).addcmul_(done, at(*v.right))
-            at(*up.right).addcmul_(done, at(*v.left))
-            joined = (at(*up.arcs) * weights(*v.weights)).sum(0)
-            at(*up.open).addcmul_(joined, at(*v.below))
-            at(*up.below).addcmul_(joined, at(*v.open))
+        for weights, at, up in reversed(self.views):
+            done = up.done[:, None]
+            up.left.addcmul_(done, at.right)
+            up.right.addcmul_(done, at.left)
+            joined = (up.arcs * weights).sum(0)
+            up.open.addcmul_(joined, at.below)
+            up.below.addcmul_(joined, at.open)
+
+
+class _ValenceWeights(NamedTuple):
+    first_left: Tensor
+    first_right: Tensor
+    later: Tensor
+    stop: Tensor
 
 
 class _ValenceViews(NamedTuple):
-    weights: View
-    left_weights: View
-    right_weights: View
-    open: View
-    below: View
-    more: View
-    near_left: View
-    near_right: View
-    arcs: View
-    left_arcs: View
-    right_arcs: View
-    left: View
-    right: View
-    opened: View
-    stop: View
-    done: View
+    open: Tensor
+    below: Tensor
+    more: Tensor
+    near_left: Tensor
+    near_right: Tensor
+    arcs: Tensor
+    left_arcs: Tensor
+    right_arcs: Tensor
+    left: Tensor
+    right: Tensor
+    opened: Tensor
+    done: Tensor
 
 
 class ByValence(Heads):
-    """Scores by valence; weights of first and later arcs as in ``ByArc``, of stops [2 sides, 2 valences, n, B].
+    """Scores by valence: kinds are first and later arcs; ``stop`` holds e^stop [2 sides, 2 valences, n, B].
 
     ``LEFT_MORE`` and ``RIGHT_MORE`` hold what a later arc is multiplied with.
     """
 
-    planes = 8
+    planes, kinds = 8, 2
     LEFT_OPEN, LEFT, LEFT_ARC, RIGHT, RIGHT_OPEN, RIGHT_ARC, LEFT_MORE, RIGHT_MORE = range(planes)
     done, checked = (LEFT, RIGHT), 6
 
-    def __init__(self, first: Tensor, later: Tensor, stop: Tensor):
-        self.first, self.later, self.stop = first, later, stop
-        self.chart, self.up = _charts(self.planes, first)
-        self.views = self._views(*first.shape[2:], 0)
+    def __init__(self, n: int, batch: int, device: torch.device):
+        super().__init__(n, batch, device)
+        self.stop = self.chart.new_ones(2, 2, n, batch)
+        self.nbytes += self.stop.nbytes
+        self.views = [(self._weights(w), self._views(self.chart, w), self._views(self.up, w)) for w in range(1, n)]
 
-    @staticmethod
-    @lru_cache(maxsize=256)
-    def _views(n: int, batch: int, skip: int) -> list[_ValenceViews]:
-        at, weights, this = Layout(n, batch, skip), Layout(n, batch), ByValence
-        return [
-            _ValenceViews(
-                weights=weights.spans(w, 0, 1),
-                left_weights=weights.spans(w, 0),
-                right_weights=weights.spans(w, 1),
-                open=at.lefts(w, w - 1, (this.RIGHT, 0), (this.RIGHT_OPEN, 1)),
-                below=at.rights(w, w - 1, (this.LEFT_OPEN, 1), (this.LEFT, 2)),
-                more=at.spans(w, this.LEFT_MORE, this.RIGHT_MORE),
-                near_left=at.lefts(w, 1, (this.RIGHT, w - 1)),
-                near_right=at.rights(w, 1, (this.LEFT, 1)),
-                arcs=at.spans(w, this.LEFT_ARC, this.RIGHT_ARC),
-                left_arcs=at.spans(w, this.LEFT_ARC),
-                right_arcs=at.spans(w, this.RIGHT_ARC),
-                left=at.lefts(w, w, (this.LEFT, 0), (this.RIGHT_ARC, 1)),
-                right=at.rights(w, w, (this.LEFT_ARC, 0), (this.RIGHT, 1)),
-                opened=at.spans(w, this.LEFT_OPEN, this.RIGHT_OPEN),
-                # Of heads with some child on that side: word i + w to the left, word i to the right.
-                stop=((2, n - w, batch), ((2 * n - w) * batch, batch, 1), (n + w) * batch),
-                done=at.spans(w, this.LEFT, this.RIGHT),
-            )
-            for w in range(1, n)
-        ]
+    def _weights(self, w: int) -> _ValenceWeights:
+        first, later = (Layout(kind) for kind in self.weights)
+        _, _, n, batch = self.stop.shape
+        # Of heads with some child on that side: word i + w to the left, word i to the right.
+        stop = self.stop.as_strided((2, n - w, batch), ((2 * n - w) * batch, batch, 1), (n + w) * batch)
+        return _ValenceWeights(first.spans(w, 0), first.spans(w, 1), later.spans(w, 0, 1), stop)
+
+    def _views(self, chart: Tensor, w: int) -> _ValenceViews:
+        at = Layout(chart)
+        return _ValenceViews(
+            open=at.lefts(w, w - 1, (self.RIGHT, 0), (self.RIGHT_OPEN, 1)),
+            below=at.rights(w, w - 1, (self.LEFT_OPEN, 1), (self.LEFT, 2)),
+            more=at.spans(w, self.LEFT_MORE, self.RIGHT_MORE),
+            near_left=at.lefts(w, 1, (self.RIGHT, w - 1))[0],
+            near_right=at.rights(w, 1, (self.LEFT, 1))[0],
+            arcs=at.spans(w, self.LEFT_ARC, self.RIGHT_ARC),
+            left_arcs=at.spans(w, self.LEFT_ARC),
+            right_arcs=at.spans(w, self.RIGHT_ARC),
+            left=at.lefts(w, w, (self.LEFT, 0), (self.RIGHT_ARC, 1)),
+            right=at.rights(w, w, (self.LEFT_ARC, 0), (self.RIGHT, 1)),
+            opened=at.spans(w, self.LEFT_OPEN, self.RIGHT_OPEN),
+            done=at.spans(w, self.LEFT, self.RIGHT),
+        )
 
     def inside(self, least: float) -> None:
-        at, first, later = self.chart.as_strided, self.first.as_strided, self.later.as_strided
         for plane, none in zip(self.done, self.stop[:, 0], strict=True):
             self.chart[plane].diagonal(0, 0, 1).copy_(none.t().clamp(min=least))
-        for v in self.views:
+        for weights, at, _ in self.views:
             # One word has no later child within itself: an empty sum, 0.
-            more = torch.sum(at(*v.open) * at(*v.below), 1, out=at(*v.more))
-            torch.mul(more, later(*v.weights), out=at(*v.arcs))
-            at(*v.left_arcs).addcmul_(at(*v.near_left)[0], first(*v.left_weights))
-            at(*v.right_arcs).addcmul_(at(*v.near_right)[0], first(*v.right_weights))
+            torch.sum(at.open * at.below, 1, out=at.more)
+            torch.mul(at.more, weights.later, out=at.arcs)
+            at.left_arcs.addcmul_(at.near_left, weights.first_left)
+            at.right_arcs.addcmul_(at.near_right, weights.first_right)
             if least:
-                at(*v.arcs).clamp_(min=least)
-            opened = torch.sum(at(*v.left) * at(*v.right), 1, out=at(*v.opened))
+                at.arcs.clamp_(min=least)
+            torch.sum(at.left * at.right, 1, out=at.opened)
             if least:
-                opened.clamp_(min=least)
-            done = torch.mul(opened, self.stop.as_strided(*v.stop), out=at(*v.done))
+                at.opened.clamp_(min=least)
+            torch.mul(at.opened, weights.stop, out=at.done)
             if least:
-                done.clamp_(min=least)
+                at.done.clamp_(min=least)
 
     def outside(self) -> None:
-        at, first, later = self.chart.as_strided, self.first.as_strided, self.later.as_strided
-        for v, up in zip(reversed(self.views), reversed(self._views(*self.first.shape[2:], self.planes)), strict=True):
-            done = at(*up.opened).addcmul_(at(*up.done), self.stop.as_strided(*v.stop))[:, None]
-            at(*up.left).addcmul_(done, at(*v.right))
-            at(*up.right).addcmul_(done, at(*v.left))
-            at(*up.near_left)[0].addcmul_(at(*up.left_arcs), first(*v.left_weights))
-            at(*up.near_right)[0].addcmul_(at(*up.right_arcs), first(*v.right_weights))
-            more = (at(*up.arcs) * later(*v.weights))[:, None]
-            at(*up.open).addcmul_(more, at(*v.below))
-            at(*up.below).addcmul_(more, at(*v.open))
+        for weights, at, up in reversed(self.views):
+            done = up.opened.addcmul_(up.done, weights.stop)[:, None]
+            up.left.addcmul_(done, at.right)
+            up.right.addcmul_(done, at.left)
+            up.near_left.addcmul_(up.left_arcs, weights.first_left)
+            up.near_right.addcmul_(up.right_arcs, weights.first_right)
+            more = (up.arcs * weights.later)[:, None]
+            up.open.addcmul_(more, at.below)
+            up.below.addcmul_(more, at.open)
