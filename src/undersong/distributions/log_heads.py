@@ -52,7 +52,7 @@ class LogHeads(torch.autograd.Function):
         with _WORKSPACES.lent(kind, n, batch, device=root.device) as heads:
             here = torch.arange(n, device=root.device)[:, None] < sizes  # [n, B]
             top, scale = _fill(heads, [first] if later is None else [first, later], stop, here)
-            roots = torch.where(here, root.t().double() - top, -torch.inf)
+            roots = (root.t() - top).masked_fill_(~here, -torch.inf)
             value, sound, gradients = _solve(heads, roots, sizes, any(ctx.needs_input_grad))
             ctx.gradients = [g if g is None else g.to(root.dtype) for g in gradients]
         ctx.mark_non_differentiable(sound)
@@ -67,14 +67,13 @@ class LogHeads(torch.autograd.Function):
 def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) -> tuple[Tensor, Tensor]:
     """Writes e^scores into ``heads``, divided by e^top [n, B], the largest of each child, and those of stops; by how
     much log Z is smaller for it [B]."""
-    none = ~(here[:, None] & here)  # [n, n, B] by (head, child)
+    none = (here[:, None] & here).logical_not_()  # [n, n, B] by (head, child)
     none.diagonal(0, 0, 1).fill_(True)
     arcs = [each.permute(1, 2, 0).to(torch.float64, copy=True, memory_format=_PLAIN) for each in kinds]
     top = finite(torch.stack([each.masked_fill_(none, -torch.inf).amax(0) for each in arcs]).amax(0))
-    for each, (left, right) in zip(arcs, heads.weights, strict=True):
-        torch.exp(each.sub_(top), out=right).masked_fill_(none, 1.0)
-        left.copy_(right.transpose(0, 1))
-    scale = torch.where(here, top, 0.0).sum(0)
+    for each, weights in zip(arcs, heads.weights, strict=True):
+        torch.exp(each.sub_(top), out=weights).masked_fill_(none, 1.0)
+    scale = top.sum(0)
     if isinstance(heads, ByValence):
         assert stop is not None
         ends = torch.where(here, stop.permute(2, 3, 1, 0).double(), 0.0)  # [2 sides, 2 valences, n, B]
@@ -107,8 +106,8 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     posterior = torch.where(log_z > -torch.inf, (log_ways - log_z).exp(), 0.0)
     if raised or wanted:
         heads.up.zero_()
-        heads.up[left, 0] = torch.where(to_left > 0, posterior / to_left, 0.0)
-        heads.up[right, :, *last] = torch.where(to_right > 0, posterior / to_right, 0.0)
+        heads.up[left, 0] = posterior / to_left
+        heads.up[right, :, *last] = posterior / to_right
         heads.outside()
     if raised:
         parts = heads.up[: heads.checked].flatten(0, -2) * (checked <= SMALL)
@@ -125,24 +124,24 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
 def _expected(heads: Heads, raised: bool) -> list[Tensor | None]:
     """How often each arc is taken [B, n, n], first and later, and each stop [B, n, 2, 2]: weights times derivatives."""
     chart, up = heads.chart, heads.up
+    arcs = up[heads.arcs]
     if isinstance(heads, ByArc):
-        span = slice(heads.LEFT_ARC, heads.RIGHT_ARC + 1)
-        taken = up[span] * chart[span]
-        return [_to_arcs(torch.where(heads.weights[0] > 0, taken, 0.0) if raised else taken), None, None]
+        taken = _to_arcs(arcs * chart[heads.arcs])
+        first = torch.where(heads.weights[0] > 0, taken, 0.0) if raised else taken
+        return [first.permute(2, 0, 1), None, None]
     assert isinstance(heads, ByValence)
-    first, later = heads.weights
-    arcs = up[heads.LEFT_ARC :: heads.RIGHT_ARC - heads.LEFT_ARC][:2]
     near = torch.zeros_like(arcs)
-    near[0, :, 1:] = chart[heads.RIGHT, :, :-1]
-    near[1, :-1] = chart[heads.LEFT, 1:]
+    near[0, :-1] = chart[heads.LEFT, 1:]
+    near[1, :, 1:] = chart[heads.RIGHT, :, :-1]
+    kinds = zip((near, chart[heads.RIGHT_MORE :]), heads.weights, strict=True)
+    first, later = (_to_arcs(arcs * parts).mul_(weights).permute(2, 0, 1) for parts, weights in kinds)
     ends = [up[plane] * chart[plane] for plane in heads.done]  # [n, n, B] each
     none = torch.stack([each.diagonal(0, 0, 1).t() for each in ends], 1)  # [n, 2, B]
     some = torch.stack([ends[0].sum(0), ends[1].sum(1)], 1) - none
     stop = torch.stack([none, some], 2).permute(3, 0, 1, 2)  # [B, n, 2, 2]
-    stop = torch.where(heads.stop.permute(3, 2, 0, 1) > 0, stop, 0.0)
-    return [_to_arcs(arcs * first * near), _to_arcs(arcs * later * chart[heads.LEFT_MORE :]), stop]
+    return [first, later, torch.where(heads.stop.permute(3, 2, 0, 1) > 0, stop, 0.0)]
 
 
 def _to_arcs(both: Tensor) -> Tensor:
-    """[2, n, n, B] as ``Heads.weights``, 0 where i >= j, as [B, n, n] by (head, child)."""
-    return (both[0].transpose(0, 1) + both[1]).permute(2, 0, 1)
+    """Arcs to the right and to the left [2, n, n, B], 0 where i >= j, by (head, child) [n, n, B]."""
+    return both[0] + both[1].transpose(0, 1)

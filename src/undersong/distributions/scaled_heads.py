@@ -20,7 +20,7 @@ class Layout:
 
     def __init__(self, chart: Tensor):
         self.chart = chart
-        _, self.n, _, self.batch = chart.shape
+        *_, self.n, _, self.batch = chart.shape
         self.column, self.row, self.plane = self.batch, self.n * self.batch, self.n * self.n * self.batch
 
     def _view(self, w: int, splits: tuple[int, ...], strides: tuple[int, ...], *starts: int) -> Tensor:
@@ -42,11 +42,20 @@ class Layout:
         starts = (p * self.plane + s * self.row + w * self.column for p, s in parts)
         return self._view(w, (splits,), (self.row,), *starts)
 
+    def inner(self, w: int, late: int, early: int) -> Tensor:
+        """(i + 1, i + w) of plane ``late`` and (i, i + w - 1) of ``early`` for all i: [2, n - w, B]."""
+        ends = late * self.plane + self.row + w * self.column, early * self.plane + (w - 1) * self.column
+        return self._view(w, (), (), *ends)
+
+    def mirrored(self, w: int) -> Tensor:
+        """(i, i + w) and (i + w, i) for all i: [2, n - w, B]."""
+        return self._view(w, (), (), w * self.column, w * self.row)
+
 
 class Heads(ABC):
-    """A chart, room for its derivatives, and the weights, [2, n, n, B] of each kind: all that a pass needs.
+    """A chart, room for its derivatives, and the weights, e^score by (head, child): all that a pass needs.
 
-    [0, i, j] of a kind's weights is e^score of the arc j -> i and [1, i, j] that of i -> j, where i < j.
+    Views of arcs have those to the right first: their weights lie above the diagonal, the others' mirrored below it.
 
     Args:
         n: positions.
@@ -56,13 +65,14 @@ class Heads(ABC):
 
     planes: ClassVar[int]
     kinds: ClassVar[int]  # of arcs
+    arcs: ClassVar[slice]  # planes of spans whose ends are joined by an arc, to the right and to the left
     done: ClassVar[tuple[int, int]]  # planes of finished spans, to the left and to the right
     checked: ClassVar[int]  # planes, from the first, in which a small value means an underflow
 
     def __init__(self, n: int, batch: int, device: torch.device):
         self.chart = torch.ones(self.planes, n, n, batch, dtype=torch.float64, device=device)
         self.up = torch.zeros_like(self.chart)
-        self.weights = self.chart.new_ones(self.kinds, 2, n, n, batch)
+        self.weights = self.chart.new_ones(self.kinds, n, n, batch)
         self.nbytes = self.chart.nbytes + self.up.nbytes + self.weights.nbytes
 
     @abstractmethod
@@ -81,31 +91,32 @@ class _ArcViews(NamedTuple):
     left: Tensor
     right: Tensor
     done: Tensor
+    each_done: Tensor  # for each split
 
 
 class ByArc(Heads):
     """Scores of arcs alone."""
 
     planes, kinds = 4, 1
-    LEFT, LEFT_ARC, RIGHT_ARC, RIGHT = range(planes)
-    done, checked = (LEFT, RIGHT), 4
+    LEFT, RIGHT_ARC, LEFT_ARC, RIGHT = range(planes)
+    arcs, done, checked = slice(RIGHT_ARC, LEFT_ARC + 1), (LEFT, RIGHT), 4
 
     def __init__(self, n: int, batch: int, device: torch.device):
         super().__init__(n, batch, device)
         weights = Layout(self.weights[0])
-        self.views = [
-            (weights.spans(w, 0, 1), self._views(self.chart, w), self._views(self.up, w)) for w in range(1, n)
-        ]
+        self.views = [(weights.mirrored(w), self._views(self.chart, w), self._views(self.up, w)) for w in range(1, n)]
 
     def _views(self, chart: Tensor, w: int) -> _ArcViews:
         at = Layout(chart)
+        done = at.spans(w, self.LEFT, self.RIGHT)
         return _ArcViews(
             open=at.lefts(w, w, (self.RIGHT, 0)),
             below=at.rights(w, w, (self.LEFT, 1)),
-            arcs=at.spans(w, self.LEFT_ARC, self.RIGHT_ARC),
+            arcs=at.spans(w, self.RIGHT_ARC, self.LEFT_ARC),
             left=at.lefts(w, w, (self.LEFT, 0), (self.RIGHT_ARC, 1)),
             right=at.rights(w, w, (self.LEFT_ARC, 0), (self.RIGHT, 1)),
-            done=at.spans(w, self.LEFT, self.RIGHT),
+            done=done,
+            each_done=done[:, None],
         )
 
     def inside(self, least: float) -> None:
@@ -119,17 +130,15 @@ class ByArc(Heads):
 
     def outside(self) -> None:
         for weights, at, up in reversed(self.views):
-            done = up.done[:, None]
-            up.left.addcmul_(done, at.right)
-            up.right.addcmul_(done, at.left)
+            up.left.addcmul_(up.each_done, at.right)
+            up.right.addcmul_(up.each_done, at.left)
             joined = (up.arcs * weights).sum(0)
             up.open.addcmul_(joined, at.below)
             up.below.addcmul_(joined, at.open)
 
 
 class _ValenceWeights(NamedTuple):
-    first_left: Tensor
-    first_right: Tensor
+    first: Tensor
     later: Tensor
     stop: Tensor
 
@@ -138,26 +147,24 @@ class _ValenceViews(NamedTuple):
     open: Tensor
     below: Tensor
     more: Tensor
-    near_left: Tensor
-    near_right: Tensor
+    near: Tensor
     arcs: Tensor
-    left_arcs: Tensor
-    right_arcs: Tensor
     left: Tensor
     right: Tensor
     opened: Tensor
+    each_opened: Tensor  # for each split
     done: Tensor
 
 
 class ByValence(Heads):
     """Scores by valence: kinds are first and later arcs; ``stop`` holds e^stop [2 sides, 2 valences, n, B].
 
-    ``LEFT_MORE`` and ``RIGHT_MORE`` hold what a later arc is multiplied with.
+    ``RIGHT_MORE`` and ``LEFT_MORE`` hold what a later arc is multiplied with.
     """
 
     planes, kinds = 8, 2
-    LEFT_OPEN, LEFT, LEFT_ARC, RIGHT, RIGHT_OPEN, RIGHT_ARC, LEFT_MORE, RIGHT_MORE = range(planes)
-    done, checked = (LEFT, RIGHT), 6
+    LEFT, LEFT_OPEN, RIGHT_ARC, LEFT_ARC, RIGHT_OPEN, RIGHT, RIGHT_MORE, LEFT_MORE = range(planes)
+    arcs, done, checked = slice(RIGHT_ARC, LEFT_ARC + 1), (LEFT, RIGHT), 6
 
     def __init__(self, n: int, batch: int, device: torch.device):
         super().__init__(n, batch, device)
@@ -170,22 +177,21 @@ class ByValence(Heads):
         _, _, n, batch = self.stop.shape
         # Of heads with some child on that side: word i + w to the left, word i to the right.
         stop = self.stop.as_strided((2, n - w, batch), ((2 * n - w) * batch, batch, 1), (n + w) * batch)
-        return _ValenceWeights(first.spans(w, 0), first.spans(w, 1), later.spans(w, 0, 1), stop)
+        return _ValenceWeights(first.mirrored(w), later.mirrored(w), stop)
 
     def _views(self, chart: Tensor, w: int) -> _ValenceViews:
         at = Layout(chart)
+        opened = at.spans(w, self.LEFT_OPEN, self.RIGHT_OPEN)
         return _ValenceViews(
-            open=at.lefts(w, w - 1, (self.RIGHT, 0), (self.RIGHT_OPEN, 1)),
-            below=at.rights(w, w - 1, (self.LEFT_OPEN, 1), (self.LEFT, 2)),
-            more=at.spans(w, self.LEFT_MORE, self.RIGHT_MORE),
-            near_left=at.lefts(w, 1, (self.RIGHT, w - 1))[0],
-            near_right=at.rights(w, 1, (self.LEFT, 1))[0],
-            arcs=at.spans(w, self.LEFT_ARC, self.RIGHT_ARC),
-            left_arcs=at.spans(w, self.LEFT_ARC),
-            right_arcs=at.spans(w, self.RIGHT_ARC),
+            open=at.lefts(w, w - 1, (self.RIGHT_OPEN, 1), (self.RIGHT, 0)),
+            below=at.rights(w, w - 1, (self.LEFT, 2), (self.LEFT_OPEN, 1)),
+            more=at.spans(w, self.RIGHT_MORE, self.LEFT_MORE),
+            near=at.inner(w, self.LEFT, self.RIGHT),
+            arcs=at.spans(w, self.RIGHT_ARC, self.LEFT_ARC),
             left=at.lefts(w, w, (self.LEFT, 0), (self.RIGHT_ARC, 1)),
             right=at.rights(w, w, (self.LEFT_ARC, 0), (self.RIGHT, 1)),
-            opened=at.spans(w, self.LEFT_OPEN, self.RIGHT_OPEN),
+            opened=opened,
+            each_opened=opened[:, None],
             done=at.spans(w, self.LEFT, self.RIGHT),
         )
 
@@ -196,8 +202,7 @@ class ByValence(Heads):
             # One word has no later child within itself: an empty sum, 0.
             torch.sum(at.open * at.below, 1, out=at.more)
             torch.mul(at.more, weights.later, out=at.arcs)
-            at.left_arcs.addcmul_(at.near_left, weights.first_left)
-            at.right_arcs.addcmul_(at.near_right, weights.first_right)
+            at.arcs.addcmul_(at.near, weights.first)
             if least:
                 at.arcs.clamp_(min=least)
             torch.sum(at.left * at.right, 1, out=at.opened)
@@ -209,11 +214,10 @@ class ByValence(Heads):
 
     def outside(self) -> None:
         for weights, at, up in reversed(self.views):
-            done = up.opened.addcmul_(up.done, weights.stop)[:, None]
-            up.left.addcmul_(done, at.right)
-            up.right.addcmul_(done, at.left)
-            up.near_left.addcmul_(up.left_arcs, weights.first_left)
-            up.near_right.addcmul_(up.right_arcs, weights.first_right)
+            up.opened.addcmul_(up.done, weights.stop)
+            up.left.addcmul_(up.each_opened, at.right)
+            up.right.addcmul_(up.each_opened, at.left)
+            up.near.addcmul_(up.arcs, weights.first)
             more = (up.arcs * weights.later)[:, None]
             up.open.addcmul_(more, at.below)
             up.below.addcmul_(more, at.open)
