@@ -136,12 +136,11 @@ def test_the_fast_path_is_right_for_any_scores(lengths, multiroot, scale, forbid
 
 def test_products_hold_ordinary_scores_and_given_heads_and_are_refused_where_they_do_not():
     def sound(scale, length, given=False):
-        arcs = dependency(Scores(0, scale), [length]).potentials[0][:, :, 1:]
+        (arcs,) = dependency(Scores(0, scale), [length]).potentials
         if given:  # each word may hang on the one before it only
-            allowed = torch.eye(length, dtype=torch.bool)
-            arcs = arcs[:, :-1].masked_fill(~allowed, -torch.inf)
-            arcs = torch.cat([arcs, torch.full((1, 1, length), -torch.inf)], 1)
-        return LogHeads.apply(arcs[:, 0], arcs[:, 1:], None, None, torch.tensor([length]))[1].item()
+            allowed = torch.ones(length + 1, length + 1, dtype=torch.bool).tril(1).triu(1)
+            arcs = arcs.masked_fill(~allowed, -torch.inf)
+        return LogHeads.apply(arcs, None, None, torch.tensor([length]), False)[1].item()
 
     assert sound(1.0, 40)
     assert sound(3.0, 30)

@@ -54,13 +54,7 @@ class Dependency(Structured):
 
     def _log_partition(self) -> Tensor:
         (arcs,) = self.potentials
-        if self.multiroot:  # the root is the first position, and the head of all
-            root = torch.full_like(arcs[:, 0], -torch.inf)
-            root[:, 0] = 0.0
-            value, sound = LogHeads.apply(root, arcs, None, None, self.lengths + 1)
-        else:
-            root, words = arcs[:, :, 1:].split([1, arcs.shape[1] - 1], 1)
-            value, sound = LogHeads.apply(root[:, 0], words, None, None, self.lengths)
+        value, sound = LogHeads.apply(arcs, None, None, self.lengths, self.multiroot)
         return self._settle(value, sound, lambda rest: rest.inside(LOG)).to(arcs.dtype)
 
     def kernel_bytes(self, words: int) -> float:

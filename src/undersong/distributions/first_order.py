@@ -35,7 +35,8 @@ def first_order(advice: str) -> Callable[[Made], Made]:
         @wraps(forward)
         def remembering(ctx: Any, *given: Any) -> Any:
             with torch.enable_grad():
-                ctx.given = [_Link.apply(t) for t in given if isinstance(t, Tensor) and t.requires_grad]
+                learning = [t for t in given if isinstance(t, Tensor) and t.requires_grad]
+                ctx.given = [_Link.apply(*learning)] if learning else []
             return forward(ctx, *given)
 
         @wraps(backward)
@@ -54,15 +55,15 @@ def first_order(advice: str) -> Callable[[Made], Made]:
 
 
 class _Link(torch.autograd.Function):
-    """What depends on a tensor and holds none of its numbers."""
+    """What depends on tensors and holds none of their numbers."""
 
     @staticmethod
-    def forward(ctx: Any, source: Tensor) -> Tensor:
-        return source.new_empty(0)
+    def forward(ctx: Any, *sources: Tensor) -> Tensor:
+        return sources[0].new_empty(0)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> None:
-        return None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, ...]:
+        return (None,) * len(ctx.needs_input_grad)
 
 
 class _Refuse(torch.autograd.Function):

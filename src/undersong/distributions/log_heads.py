@@ -11,6 +11,7 @@ share is above ``LOST`` a sentence is not *sound*, and the caller computes it in
 Knows nothing of words or of what the scores mean.
 """
 
+from functools import reduce
 from typing import Any
 
 import torch
@@ -39,29 +40,48 @@ class LogHeads(torch.autograd.Function):
 
     Where gradients are asked for they are found at once, so that the charts need not outlive the call.
 
-    Args: root [B, n], first [B, n, n], later [B, n, n] or None where it equals first, stop [B, n, 2, 2] or None where
-    it is 0, sizes [B]: positions of each sentence.
+    Args: first [B, T + 1, T + 1] by (head, child), the root first; later, alike, and stop [B, T + 1, 2, 2], both None
+    where arcs count alike and stops are 0; lengths [B]; whether several words may hang on the root.
     """
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, root: Tensor, first: Tensor, later: Tensor | None, stop: Tensor | None, sizes: Tensor
+        ctx: Any, first: Tensor, later: Tensor | None, stop: Tensor | None, lengths: Tensor, multiroot: bool
     ) -> tuple[Tensor, Tensor]:
-        batch, n = root.shape
-        kind: type[Heads] = ByArc if stop is None else ByValence
-        with _WORKSPACES.lent(kind, n, batch, device=root.device) as heads:
-            here = torch.arange(n, device=root.device)[:, None] < sizes  # [n, B]
-            top, scale = _fill(heads, [first] if later is None else [first, later], stop, here)
-            roots = (root.t() - top).masked_fill_(~here, -torch.inf)
-            value, sound, gradients = _solve(heads, roots, sizes, any(ctx.needs_input_grad))
-            ctx.gradients = [g if g is None else g.to(root.dtype) for g in gradients]
+        start = 0 if multiroot else 1  # where several words hang on it, the root is a position, and the head of all
+        batch, n, device = len(first), first.shape[1] - start, first.device
+        place, sizes = torch.arange(n, device=device)[:, None], lengths + 1 - start
+        with _WORKSPACES.lent(ByArc if stop is None else ByValence, n, batch, device=device) as heads:
+            arcs = [each[:, start:, start:] for each in (first, later) if each is not None]
+            top, scale = _fill(heads, arcs, None if stop is None else stop[:, start:], place < sizes)
+            if multiroot:
+                roots = torch.where(place > 0, -torch.inf, -top)
+            else:
+                roots = (first[:, 0, 1:].t() - top).masked_fill_(place >= sizes, -torch.inf)
+            value, sound, found = _solve(heads, roots, sizes, any(ctx.needs_input_grad))
+            if found:
+                root, *parts = found
+                given = [each for each in (first, later, stop) if each is not None]
+                ctx.gradients = [_placed(part, like, start) for part, like in zip(parts, given, strict=True)]
+                if not multiroot:
+                    ctx.gradients[0][:, 0, 1:] = root.t()
         ctx.mark_non_differentiable(sound)
         return value + scale, sound
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        grad = grad.to(ctx.gradients[0].dtype)
-        return (*(g if g is None else g * grad.view(-1, *[1] * (g.dim() - 1)) for g in ctx.gradients), None)
+        gradients = [g * grad.view(-1, *[1] * (g.dim() - 1)).to(g.dtype) for g in ctx.gradients]
+        return (*gradients, *[None] * (5 - len(gradients)))
+
+
+def _placed(part: Tensor, like: Tensor, start: int) -> Tensor:
+    """Derivatives [n, n, B] by arcs, or [2, 2, n, B] by stops, as those by ``like``, whose positions begin at start."""
+    whole = torch.zeros_like(like)
+    if part.dim() == 3:
+        whole[:, start:, start:] = part.permute(2, 0, 1)
+    else:
+        whole[:, start:] = part.permute(3, 2, 0, 1)
+    return whole
 
 
 def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +90,7 @@ def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) 
     none = (here[:, None] & here).logical_not_()  # [n, n, B] by (head, child)
     none.diagonal(0, 0, 1).fill_(True)
     arcs = [each.permute(1, 2, 0).to(torch.float64, copy=True, memory_format=_PLAIN) for each in kinds]
-    top = finite(torch.stack([each.masked_fill_(none, -torch.inf).amax(0) for each in arcs]).amax(0))
+    top = finite(reduce(torch.maximum, [each.masked_fill_(none, -torch.inf).amax(0) for each in arcs]))
     for each, weights in zip(arcs, heads.weights, strict=True):
         torch.exp(each.sub_(top), out=weights).masked_fill_(none, 1.0)
     scale = top.sum(0)
@@ -83,8 +103,8 @@ def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) 
     return top, scale
 
 
-def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Tensor, Tensor, list[Tensor | None]]:
-    """log Z of the scaled scores, whether it is sound, and the gradients by root, first, later and stop if ``wanted``.
+def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """log Z of the scaled scores and whether it is sound [B]; if ``wanted``, derivatives by roots and by ``_expected``.
 
     Args:
         heads: with the weights.
@@ -115,31 +135,27 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     sound = sound & (log_z < torch.inf)  # false for NaN as well
     if not wanted:
         return log_z, sound, []
-    found = [posterior.t(), *_expected(heads, raised)]
-    if not sound.all():
-        found = [g if g is None else torch.where(sound.view(-1, *[1] * (g.dim() - 1)), g, 0.0) for g in found]
-    return log_z, sound, found
+    found = [posterior, *_expected(heads, raised)]
+    return log_z, sound, found if sound.all() else [torch.where(sound, each, 0.0) for each in found]
 
 
-def _expected(heads: Heads, raised: bool) -> list[Tensor | None]:
-    """How often each arc is taken [B, n, n], first and later, and each stop [B, n, 2, 2]: weights times derivatives."""
+def _expected(heads: Heads, raised: bool) -> list[Tensor]:
+    """How often each arc is taken [n, n, B], and where valence counts, each later arc and each stop [2, 2, n, B]."""
     chart, up = heads.chart, heads.up
     arcs = up[heads.arcs]
     if isinstance(heads, ByArc):
         taken = _to_arcs(arcs * chart[heads.arcs])
-        first = torch.where(heads.weights[0] > 0, taken, 0.0) if raised else taken
-        return [first.permute(2, 0, 1), None, None]
+        return [torch.where(heads.weights[0] > 0, taken, 0.0) if raised else taken]
     assert isinstance(heads, ByValence)
     near = torch.zeros_like(arcs)
     near[0, :-1] = chart[heads.LEFT, 1:]
     near[1, :, 1:] = chart[heads.RIGHT, :, :-1]
-    kinds = zip((near, chart[heads.RIGHT_MORE :]), heads.weights, strict=True)
-    first, later = (_to_arcs(arcs * parts).mul_(weights).permute(2, 0, 1) for parts, weights in kinds)
+    first, later = heads.weights
     ends = [up[plane] * chart[plane] for plane in heads.done]  # [n, n, B] each
-    none = torch.stack([each.diagonal(0, 0, 1).t() for each in ends], 1)  # [n, 2, B]
-    some = torch.stack([ends[0].sum(0), ends[1].sum(1)], 1) - none
-    stop = torch.stack([none, some], 2).permute(3, 0, 1, 2)  # [B, n, 2, 2]
-    return [first, later, torch.where(heads.stop.permute(3, 2, 0, 1) > 0, stop, 0.0)]
+    none = torch.stack([each.diagonal(0, 0, 1).t() for each in ends])  # [2, n, B]
+    some = torch.stack([ends[0].sum(0), ends[1].sum(1)]) - none
+    stop = torch.where(heads.stop > 0, torch.stack([none, some], 1), 0.0)
+    return [_to_arcs(arcs * near) * first, _to_arcs(arcs * chart[heads.RIGHT_MORE :]) * later, stop]
 
 
 def _to_arcs(both: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ So all else follows by differentiating one recursion read over several semirings
 Knows nothing of what the structures are.
 """
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
@@ -128,7 +127,8 @@ class Structured(Distribution, ABC):
 
     def replace(self, potentials: Sequence[Tensor], lengths: Tensor | None = None) -> Self:
         """The same kind of distribution with other potentials of the same shapes, but for the number of sentences."""
-        other = copy.copy(self)
+        other = object.__new__(type(self))  # as copy.copy, which asks for more than there is
+        other.__dict__.update(self.__dict__)
         other.__dict__.pop("_known", None)
         other.potentials = tuple(potentials)
         if lengths is not None:

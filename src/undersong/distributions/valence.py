@@ -70,10 +70,8 @@ class Valence(Structured):
         return inside(semiring, *self._arcs(), self.lengths)
 
     def _log_partition(self) -> Tensor:
-        root = self.potentials[0]
-        first, later, stop = self._arcs()
-        value, sound = LogHeads.apply(root, first[:, 1:, 1:], later[:, 1:, 1:], stop[:, 1:], self.lengths)
-        return self._settle(value, sound, lambda rest: rest.inside(LOG)).to(root.dtype)
+        value, sound = LogHeads.apply(*self._arcs(), self.lengths, False)
+        return self._settle(value, sound, lambda rest: rest.inside(LOG)).to(self.potentials[0].dtype)
 
     def kernel_bytes(self, words: int) -> float:
         return kernel_bytes(len(self.lengths), words, ByValence.planes)
