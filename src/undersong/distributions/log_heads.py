@@ -50,14 +50,14 @@ class LogHeads(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         start = 0 if multiroot else 1  # where several words hang on it, the root is a position, and the head of all
         batch, n, device = len(first), first.shape[1] - start, first.device
-        place, sizes = torch.arange(n, device=device)[:, None], lengths + 1 - start
+        sizes = lengths + 1 if multiroot else lengths
         with _WORKSPACES.lent(ByArc if stop is None else ByValence, n, batch, device=device) as heads:
             arcs = [each[:, start:, start:] for each in (first, later) if each is not None]
-            top, scale = _fill(heads, arcs, None if stop is None else stop[:, start:], place < sizes)
+            top, scale = _fill(heads, arcs, None if stop is None else stop[:, start:], sizes)
             if multiroot:
-                roots = torch.where(place > 0, -torch.inf, -top)
+                roots = torch.where(heads.place > 0, -torch.inf, -top)
             else:
-                roots = (first[:, 0, 1:].t() - top).masked_fill_(place >= sizes, -torch.inf)
+                roots = (first[:, 0, 1:].t() - top).masked_fill_(heads.place >= sizes, -torch.inf)
             value, sound, found = _solve(heads, roots, sizes, any(ctx.needs_input_grad))
             if found:
                 root, *parts = found
@@ -84,11 +84,10 @@ def _placed(part: Tensor, like: Tensor, start: int) -> Tensor:
     return whole
 
 
-def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) -> tuple[Tensor, Tensor]:
+def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Writes e^scores into ``heads``, divided by e^top [n, B], the largest of each child, and those of stops; by how
     much log Z is smaller for it [B]."""
-    none = (here[:, None] & here).logical_not_()  # [n, n, B] by (head, child)
-    none.diagonal(0, 0, 1).fill_(True)
+    none = heads.reach >= sizes  # [n, n, B] by (head, child)
     arcs = [each.permute(1, 2, 0).to(torch.float64, copy=True, memory_format=_PLAIN) for each in kinds]
     top = finite(reduce(torch.maximum, [each.masked_fill_(none, -torch.inf).amax(0) for each in arcs]))
     for each, weights in zip(arcs, heads.weights, strict=True):
@@ -96,7 +95,7 @@ def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, here: Tensor) 
     scale = top.sum(0)
     if isinstance(heads, ByValence):
         assert stop is not None
-        ends = torch.where(here, stop.permute(2, 3, 1, 0).double(), 0.0)  # [2 sides, 2 valences, n, B]
+        ends = torch.where(heads.place < sizes, stop.permute(2, 3, 1, 0).double(), 0.0)  # [2 sides, 2 valences, n, B]
         most = finite(ends.amax(1))
         torch.exp(ends - most[:, None], out=heads.stop)
         scale += most.sum((0, 1))
@@ -119,7 +118,7 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     if raised:
         heads.inside(SMALL)
     left, right = heads.done
-    last = sizes - 1, torch.arange(len(sizes), device=sizes.device)
+    last = sizes - 1, heads.sentence
     to_left, to_right = heads.chart[left, 0], heads.chart[right][:, *last]  # [n, B], by root
     log_ways = roots + (to_left.log() + to_right.log())
     log_z = log_ways.logsumexp(0)

@@ -73,7 +73,12 @@ class Heads(ABC):
         self.chart = torch.ones(self.planes, n, n, batch, dtype=torch.float64, device=device)
         self.up = torch.zeros_like(self.chart)
         self.weights = self.chart.new_ones(self.kinds, n, n, batch)
-        self.nbytes = self.chart.nbytes + self.up.nbytes + self.weights.nbytes
+        self.place, self.sentence = torch.arange(n, device=device)[:, None], torch.arange(batch, device=device)
+        self.reach = torch.maximum(self.place, self.place.t())[
+            ..., None
+        ]  # [n, n, 1]: positions an arc asks for, less 1
+        self.reach.diagonal().fill_(n)  # nowhere is there one
+        self.nbytes = self.chart.nbytes + self.up.nbytes + self.weights.nbytes + self.reach.nbytes
 
     @abstractmethod
     def inside(self, least: float) -> None:
