@@ -11,7 +11,6 @@ share is above ``LOST`` a sentence is not *sound*, and the caller computes it in
 Knows nothing of words or of what the scores mean.
 """
 
-from functools import reduce
 from typing import Any
 
 import torch
@@ -26,7 +25,6 @@ SMALL = 2.0**-500
 LOST = 1e-12
 
 _WORKSPACES = Workspaces()
-_PLAIN = torch.contiguous_format
 
 
 def kernel_bytes(sentences: int, words: int, planes: int) -> float:
@@ -88,10 +86,10 @@ def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, sizes: Tensor)
     """Writes e^scores into ``heads``, divided by e^top [n, B], the largest of each child, and those of stops; by how
     much log Z is smaller for it [B]."""
     none = heads.reach >= sizes  # [n, n, B] by (head, child)
-    arcs = [each.permute(1, 2, 0).to(torch.float64, copy=True, memory_format=_PLAIN) for each in kinds]
-    top = finite(reduce(torch.maximum, [each.masked_fill_(none, -torch.inf).amax(0) for each in arcs]))
-    for each, weights in zip(arcs, heads.weights, strict=True):
-        torch.exp(each.sub_(top), out=weights).masked_fill_(none, 1.0)
+    for each, weights in zip(kinds, heads.weights, strict=True):
+        weights.copy_(each.permute(1, 2, 0)).masked_fill_(none, -torch.inf)
+    top = finite(heads.weights.amax((0, 1)))
+    heads.weights.sub_(top).exp_().masked_fill_(none, 1.0)
     scale = top.sum(0)
     if isinstance(heads, ByValence):
         assert stop is not None
@@ -113,8 +111,7 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     """
     heads.inside(0.0)
     checked = heads.chart[: heads.checked].flatten(0, -2)
-    sound = checked.amin(0) >= SMALL
-    raised = not bool(sound.all())
+    raised = not bool(checked.amin() >= SMALL) if checked.numel() else False
     if raised:
         heads.inside(SMALL)
     left, right = heads.done
@@ -122,16 +119,16 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     to_left, to_right = heads.chart[left, 0], heads.chart[right][:, *last]  # [n, B], by root
     log_ways = roots + (to_left.log() + to_right.log())
     log_z = log_ways.logsumexp(0)
-    posterior = torch.where(log_z > -torch.inf, (log_ways - log_z).exp(), 0.0)
+    posterior = log_ways.softmax(0).nan_to_num_(0.0)  # where no word can be the root there is none
     if raised or wanted:
         heads.up.zero_()
         heads.up[left, 0] = posterior / to_left
         heads.up[right, :, *last] = posterior / to_right
         heads.outside()
+    sound = log_z < torch.inf  # false for NaN as well
     if raised:
         parts = heads.up[: heads.checked].flatten(0, -2) * (checked <= SMALL)
-        sound = (parts * checked).sum(0) < LOST
-    sound = sound & (log_z < torch.inf)  # false for NaN as well
+        sound &= (parts * checked).sum(0) < LOST
     if not wanted:
         return log_z, sound, []
     found = [posterior, *_expected(heads, raised)]
@@ -139,11 +136,14 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
 
 
 def _expected(heads: Heads, raised: bool) -> list[Tensor]:
-    """How often each arc is taken [n, n, B], and where valence counts, each later arc and each stop [2, 2, n, B]."""
+    """How often each arc is taken [n, n, B], and where valence counts, each later arc and each stop [2, 2, n, B].
+
+    Overwrites derivatives.
+    """
     chart, up = heads.chart, heads.up
     arcs = up[heads.arcs]
     if isinstance(heads, ByArc):
-        taken = _to_arcs(arcs * chart[heads.arcs])
+        taken = _to_arcs(arcs.mul_(chart[heads.arcs]))
         return [torch.where(heads.weights[0] > 0, taken, 0.0) if raised else taken]
     assert isinstance(heads, ByValence)
     near = torch.zeros_like(arcs)
@@ -159,4 +159,4 @@ def _expected(heads: Heads, raised: bool) -> list[Tensor]:
 
 def _to_arcs(both: Tensor) -> Tensor:
     """Arcs to the right and to the left [2, n, n, B], 0 where i >= j, by (head, child) [n, n, B]."""
-    return both[0] + both[1].transpose(0, 1)
+    return both[0].add_(both[1].transpose(0, 1))
