@@ -74,14 +74,17 @@ class Draw:
         return self.log_px + self.log_pz - self.log_qz
 
     def mean(self, t: Tensor) -> Tensor:
-        """The expectation under q of ``t`` [S, B]: [B]."""
-        return t.mean(0) if self.weight is None else (self.weight * t).sum(0)
+        """The expectation under q of ``t`` [S, B]: [B]. What q never draws counts nothing, be it infinite."""
+        if self.weight is None:
+            return t.mean(0)
+        return (self.weight * t.masked_fill((self.weight == 0) & ~t.isfinite(), 0.0)).sum(0)
 
     def log_mean_exp(self, t: Tensor) -> Tensor:
-        """log of the expectation under q of exp ``t`` [S, B]: [B]."""
+        """log of the expectation under q of exp ``t`` [S, B]: [B]. What q never draws counts nothing."""
         if self.weight is None:
             return t.logsumexp(0) - math.log(t.shape[0])
-        return (t + self.weight.log()).logsumexp(0)
+        never = self.weight == 0
+        return (t.masked_fill(never, -math.inf) + self.weight.masked_fill(never, 1.0).log()).logsumexp(0)
 
     def keep(self, i: Tensor) -> "Draw":
         """The numbers of samples ``i`` alone, for bounds over subsets of one set of samples."""
