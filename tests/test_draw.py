@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from undersong.data.batch import Batch
-from undersong.draw import Draw, draw
-from undersong.models import MixtureOfUnigrams
+from undersong.draw import Draw, draw, joined
+from undersong.families import DiagonalGaussian, LearnedPrior
+from undersong.models import ContinuousNaiveBayes, MixtureOfUnigrams
 from undersong.objectives import ELBO, IWAE, AutoGen, Beta
 
 V, K = 8, 3
@@ -52,3 +53,24 @@ def test_what_q_never_draws_counts_nothing(objective, case):
         torch.testing.assert_close(value[b], expected[type(objective)])
     value.sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_a_kl_without_closed_form_is_that_of_the_samples_that_are_kept():
+    """A mixture prior: the KL is estimated, so that the ELBO of some samples is the mean of their log weights."""
+    torch.manual_seed(0)
+    model = ContinuousNaiveBayes(V, 2, prior=LearnedPrior)
+    q = DiagonalGaussian(2)(torch.randn(len(X), 4))
+    d = draw(model, X, q, q.rsample((6,)))
+    for record in (d, joined([d, d])):
+        for some in (torch.tensor([1]), torch.tensor([0, 2, 5])):
+            kept = record.keep(some)
+            torch.testing.assert_close(kept.kl, (record.log_qz - record.log_pz)[some].mean(0))
+            torch.testing.assert_close(ELBO()(kept), record.log_w[some].mean(0))
+
+
+def test_a_kl_in_closed_form_is_that_of_q_whatever_is_kept():
+    torch.manual_seed(0)
+    model = ContinuousNaiveBayes(V, 2)
+    q = DiagonalGaussian(2)(torch.randn(len(X), 4))
+    d = draw(model, X, q, q.rsample((6,)))
+    assert torch.equal(d.keep(torch.tensor([1])).kl_parts, d.kl_parts)
