@@ -14,10 +14,9 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.distributions.structured import Structured
+from undersong.nets.base import WORDS_AND_END
 
-WORDS_AND_END = "words and end of sentence"
 WORDS = "words"
-BAG = "bag of words"
 VECTORS = "word vectors"
 SENTENCE_VECTORS = "sentence vectors"
 
