@@ -5,14 +5,18 @@ from functools import partial
 import pytest
 import torch
 from tests.evaluation.toy import toy_corpus
+from tests.models.vectors import planted_vectors
 
 from undersong.estimators import Marginal, Pathwise
 from undersong.evaluation.judgement import judge
 from undersong.inference import Amortized, Exact
 from undersong.learning.system import System
 from undersong.models import (
+    HMM,
     VAE,
     ContinuousNaiveBayes,
+    FactorialHMM,
+    GaussianHMM,
     LanguageModel,
     MixtureOfExperts,
     MixtureOfRNNs,
@@ -20,6 +24,7 @@ from undersong.models import (
 )
 from undersong.models.base import event
 from undersong.nets import BagEncoder, BagOfWords, FirstWords, RecurrentDecoder
+from undersong.nets.gaussian_sum import GaussianSum
 from undersong.objectives import ELBO
 
 K = 3
@@ -58,3 +63,19 @@ def test_models_of_bags_score_one_event_and_models_of_sentences_another():
     assert {event(m) for m in sentences} == {"words and end of sentence"}
     told = {event(MixtureOfExperts(9, 2, 2, FIRST, decoder)) for decoder in (BagOfWords, TINY)}
     assert len(told) == 2
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_ends_are_counted_where_they_are_scored_be_it_of_words_or_of_their_vectors(ends, tmp_path):
+    corpus = toy_corpus(tmp_path, train=5, test=20)
+    file = planted_vectors(tmp_path / "vectors.safetensors", corpus.vocab_size, classes=3)
+    models = [
+        HMM(corpus.vocab_size, 2, ends=ends),
+        FactorialHMM(corpus.vocab_size, 2, 2, ends=ends),
+        GaussianHMM(corpus.vocab_size, file, 2, ends=ends),
+        FactorialHMM(corpus.vocab_size, 2, 2, ends=ends, emission=partial(GaussianSum, vectors=file)),
+    ]
+    words, sentences = int(corpus.test.lengths.sum()), len(corpus.test)
+    for model in models:
+        system = System(model, Exact(corpus.vocab_size, model.latent), Marginal(), ELBO())
+        assert judge(system, corpus.test).figures["tokens"] == words + ends * sentences

@@ -18,8 +18,8 @@ from undersong.draw import Draw, joined, numbers
 from undersong.learning.system import System
 from undersong.learning.validation import cat_means, posterior_mean
 from undersong.measures.information import mutual_information
-from undersong.models import ExactModel, Model, event
-from undersong.models.base import WORDS_AND_END
+from undersong.models import ExactModel, Model
+from undersong.models.base import scores_ends
 
 
 @dataclass(frozen=True)
@@ -157,4 +157,4 @@ def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]
     own = getattr(model, "scored_tokens", None)
     if own is not None:
         return own(lengths)
-    return lengths.astype(np.int64) + (event(model) == WORDS_AND_END)
+    return lengths.astype(np.int64) + scores_ends(model)
