@@ -27,8 +27,8 @@ class Draw:
         log_pz: log p(z) [S, B].
         log_qz: log q(z|x) [S, B]; None where q has no density (an autoencoder).
         parts: KL(q(z|x) || p(z)) by independent part [B, G], in closed form where there is one, else the mean of
-            log q(z|x) - log p(z) over the samples with G = 1; G = 0 where there is no z, or z was summed out; None
-            where q has no density.
+            log q(z|x) - log p(z) over the samples with G = 1; G = 0 where there is no z, or z was summed out and cannot
+            be enumerated; None where q has no density.
         estimated: whether ``parts`` are that mean over the samples, and no closed form.
         weight: q(z|x) [S, B] when z enumerates the whole support; None when z was sampled.
         step: global training step, for schedules; ``FINAL`` stands for the end of all schedules.

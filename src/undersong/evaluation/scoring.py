@@ -48,13 +48,13 @@ class Scores:
 
     @property
     def distortion(self) -> Tensor | None:
-        """-E_q log p(x|z); None where z was summed out."""
+        """-E_q log p(x|z); None where z was summed out and cannot be enumerated."""
         d = self.draw
         return None if d is None or (d.parts is not None and not d.parts.shape[1]) else -d.mean(d.log_px)
 
     @property
     def rate(self) -> Tensor | None:
-        """KL(q(z|x) || p(z)); None where q has no density, or z was summed out."""
+        """KL(q(z|x) || p(z)); None where q has no density, or as above."""
         d = self.draw
         return None if d is None or d.parts is None or not d.parts.shape[1] else d.kl
 
