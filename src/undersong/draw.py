@@ -27,8 +27,9 @@ class Draw:
         log_pz: log p(z) [S, B].
         log_qz: log q(z|x) [S, B]; None where q has no density (an autoencoder).
         parts: KL(q(z|x) || p(z)) by independent part [B, G], in closed form where there is one, else the mean of
-            log q(z|x) - log p(z) over the samples with G = 1; G = 0 where there is no z, or z was summed out; None
-            where q has no density.
+            log q(z|x) - log p(z) over the samples with G = 1; G = 0 where there is no z, or z was summed out and cannot
+            be enumerated; None where q has no density.
+        estimated: whether ``parts`` are that mean over the samples, and no closed form.
         weight: q(z|x) [S, B] when z enumerates the whole support; None when z was sampled.
         step: global training step, for schedules; ``FINAL`` stands for the end of all schedules.
         x, q, p, z: the sentences, q(z|x), p(z) and the samples [S, B, ...]; None in a ``joined`` record.
@@ -46,6 +47,7 @@ class Draw:
     p: Distribution | None = None
     z: Tensor | tuple[Tensor, ...] | None = None
     aux: Mapping[str, Tensor] = field(default_factory=lambda: MappingProxyType({}))
+    estimated: bool = False
 
     @property
     def kl_parts(self) -> Tensor:
@@ -74,21 +76,25 @@ class Draw:
         return self.log_px + self.log_pz - self.log_qz
 
     def mean(self, t: Tensor) -> Tensor:
-        """The expectation under q of ``t`` [S, B]: [B]."""
-        return t.mean(0) if self.weight is None else (self.weight * t).sum(0)
+        """The expectation under q of ``t`` [S, B]: [B]. What q never draws counts nothing, be it infinite."""
+        if self.weight is None:
+            return t.mean(0)
+        return (self.weight * t.masked_fill((self.weight == 0) & ~t.isfinite(), 0.0)).sum(0)
 
     def log_mean_exp(self, t: Tensor) -> Tensor:
-        """log of the expectation under q of exp ``t`` [S, B]: [B]."""
+        """log of the expectation under q of exp ``t`` [S, B]: [B]. What q never draws counts nothing."""
         if self.weight is None:
             return t.logsumexp(0) - math.log(t.shape[0])
-        return (t + self.weight.log()).logsumexp(0)
+        never = self.weight == 0
+        return (t.masked_fill(never, -math.inf) + self.weight.masked_fill(never, 1.0).log()).logsumexp(0)
 
     def keep(self, i: Tensor) -> "Draw":
         """The numbers of samples ``i`` alone, for bounds over subsets of one set of samples."""
         weight = None if self.weight is None else self.weight[i]
         log_qz = None if self.log_qz is None else self.log_qz[i]
         z = self.z[i] if isinstance(self.z, Tensor) else None
-        return replace(self, log_px=self.log_px[i], log_pz=self.log_pz[i], log_qz=log_qz, weight=weight, z=z)
+        kept = replace(self, log_px=self.log_px[i], log_pz=self.log_pz[i], log_qz=log_qz, weight=weight, z=z)
+        return _with_estimated_kl(kept) if self.estimated else kept
 
 
 FINAL = 2**62
@@ -112,9 +118,13 @@ def draw(model: Model, x: Batch, q: Distribution, z: Tensor, *, weight: Tensor |
     log_qz = q.log_prob(z)
     parts = kl_parts(q, p)
     record = Draw(log_px, log_pz, log_qz, parts, weight, step, x, q, p, z)
-    if parts is not None:
-        return record
-    return replace(record, parts=record.mean(log_qz - log_pz)[:, None])
+    return _with_estimated_kl(record) if parts is None else record
+
+
+def _with_estimated_kl(d: Draw) -> Draw:
+    """The record with KL(q || p) estimated from its own samples."""
+    assert d.log_qz is not None
+    return replace(d, parts=d.mean(d.log_qz - d.log_pz)[:, None], estimated=True)
 
 
 def numbers(d: Draw) -> Draw:
@@ -139,4 +149,5 @@ def joined(draws: Sequence[Draw]) -> Draw:
         weight=cat([d.weight for d in draws], 1),
         step=draws[0].step,
         aux={name: torch.cat([d.aux[name] for d in draws]) for name in draws[0].aux},
+        estimated=draws[0].estimated,
     )

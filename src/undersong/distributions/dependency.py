@@ -16,7 +16,7 @@ from undersong.distributions.structured import Parts, Structured
 
 
 class Dependency(Structured):
-    """Projective dependency trees (Kim et al. 2018, section 3.4), with one root word or several; Eisner's algorithm.
+    """Projective dependency trees (Kim et al. 2018, section 4.3), with one root word or several; Eisner's algorithm.
 
     z is the heads, int64 [..., B, T]: 0 the root, 1..T a word; 0 in padding. The potential (``dependency.potentials``,
     with marginals aligned) is arcs.

@@ -18,7 +18,7 @@ from undersong.distributions.tree_sampling import sample_trees
 
 
 class Tree(Structured):
-    """Labelled binary trees over sentences of two words or more (Kim et al. 2018, section 3.4); CKY's inside algorithm.
+    """Labelled binary trees over sentences of two words or more (Kim et al. 2018, section 4.3); CKY's inside algorithm.
 
     z is int64 [..., B, T, T]: the symbol (0..S-1, nonterminals first) of the constituent from word i to word j, both
     included, on the diagonal the preterminal, -1 where there is none. Potentials (``tree.potentials``, with marginals

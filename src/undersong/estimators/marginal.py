@@ -1,4 +1,4 @@
-"""No sample at all: z summed out exactly (tutorial, sec. 3 and 4).
+"""No sample at all: z summed out exactly (tutorial, sec. 5.1).
 
     log p(x) = log sum_z p(x, z),   the log partition function of p(z|x)
 

@@ -1,4 +1,4 @@
-"""The pathwise (reparametrised) estimator: z = g(eps, x), so gradients flow through the sample (tutorial, sec. 5.3.2).
+"""The pathwise (reparametrised) estimator: z = g(eps, x), so gradients flow through the sample (tutorial, sec. 6.2.1).
 
 Knows nothing of families beyond their ``rsample``.
 """

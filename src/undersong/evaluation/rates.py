@@ -11,6 +11,7 @@ from undersong.evaluation.scoring import information, score
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures.information import cap
 from undersong.measures.rates import empirical_entropy, rate_distortion
+from undersong.models.base import scores_ends
 from undersong.settings import need
 
 MOST = 5000  # sentences: the information costs their square
@@ -37,6 +38,8 @@ class Rates(Measure):
         if "information" not in found:
             raise NotApplicable("the posterior is a point mass, whose rate is not defined")
         entropy = empirical_entropy(tuple(subject.split.ids(int(row)).tolist()) for row in rows)
+        if not scores_ends(subject.system.model):  # the length is given: D says nothing of it
+            entropy -= empirical_entropy(subject.split.lengths[rows].tolist())
         return rate_distortion(found["rate"], found["distortion"], found["information"], cap(len(rows)), entropy)
 
 

@@ -18,8 +18,8 @@ from undersong.draw import Draw, joined, numbers
 from undersong.learning.system import System
 from undersong.learning.validation import cat_means, posterior_mean
 from undersong.measures.information import mutual_information
-from undersong.models import ExactModel, Model, event
-from undersong.models.base import WORDS_AND_END
+from undersong.models import ExactModel, Model
+from undersong.models.base import scores_ends
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class Scores:
 
     @property
     def distortion(self) -> Tensor | None:
-        """-E_q log p(x|z); None where z was summed out."""
+        """-E_q log p(x|z); None where z was summed out and cannot be enumerated."""
         d = self.draw
         return None if d is None or (d.parts is not None and not d.parts.shape[1]) else -d.mean(d.log_px)
 
     @property
     def rate(self) -> Tensor | None:
-        """KL(q(z|x) || p(z)); None where q has no density, or z was summed out."""
+        """KL(q(z|x) || p(z)); None where q has no density, or as above."""
         d = self.draw
         return None if d is None or d.parts is None or not d.parts.shape[1] else d.kl
 
@@ -157,4 +157,4 @@ def scored_tokens(model: Model, lengths: NDArray[np.int32]) -> NDArray[np.int64]
     own = getattr(model, "scored_tokens", None)
     if own is not None:
         return own(lengths)
-    return lengths.astype(np.int64) + (event(model) == WORDS_AND_END)
+    return lengths.astype(np.int64) + scores_ends(model)

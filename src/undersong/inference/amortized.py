@@ -1,4 +1,4 @@
-"""Amortised inference: q(z|x) = family(W encoder(x) + b) (tutorial, section 5.4; Kingma and Welling 2014).
+"""Amortised inference: q(z|x) = family(W encoder(x) + b) (tutorial, section 6.1; Kingma and Welling 2014).
 
 Knows nothing of what the encoder is made of, nor of the model.
 """

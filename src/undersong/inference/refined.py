@@ -2,8 +2,8 @@
 
     theta <- theta + lr Adam(d/d theta ELBO(x; theta)),   q(z|x) = family(theta)
 
-started from the amortised numbers (tutorial, section 5.4; Hoffman et al. 2013; Hjelm et al. 2016). Only first
-derivatives are taken. Knows nothing of what the objective of training was: it always climbs the ELBO.
+started from the amortised numbers (tutorial, sections 5.3.1 and 6.3.3; Hoffman et al. 2013; Hjelm et al. 2016). Only
+first derivatives are taken. Knows nothing of what the objective of training was: it always climbs the ELBO.
 """
 
 from collections.abc import Callable, Iterator

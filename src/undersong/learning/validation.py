@@ -73,7 +73,7 @@ def figures(system: System, d: Draw, means: Tensor | None) -> Figures:
         ``objective`` (to maximise; it alone may be infinite or no number), ``elbo``, ``reconstruction`` (the
         distortion, -E log p(x|z)), ``kl`` (the rate), ``kl_percent`` (100 KL / -objective with the objective's own
         factor), ``active_units``, ``dead_units`` (of D dimensions, those with under 0.01 nat of KL; None where KL has
-        no parts). Where z was summed out, neither ``reconstruction`` nor ``kl``.
+        no parts). Where z was summed out and cannot be enumerated, neither ``reconstruction`` nor ``kl``.
     """
     latent = system.model.latent
     value = float(system.objective(d).cpu().double().mean())

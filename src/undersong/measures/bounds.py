@@ -91,7 +91,7 @@ def importance_sampled(log_w: Tensor) -> Estimate:
 
 
 def reconstruction(log_w: Tensor, log_px: Tensor) -> Tensor:
-    """log p(x'=x|x) = log E_p(z|x)[p(x|z)], the second term of AutoGen (Mansbridge et al. 2019, eqs. 3 and 4).
+    """log p(x'=x|x) = log E_p(z|x)[p(x|z)], the second term of AutoGen (Mansbridge et al. 2019, eqs. 3 and 7).
 
     The posterior p(z|x) is reached from q by self-normalised importance sampling, with the same samples:
     log sum_s w_s p(x|z_s) - log sum_s w_s.

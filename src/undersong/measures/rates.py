@@ -3,7 +3,8 @@
     R = E KL(q(z|x) || p(z)),   D = -E log p(x|z),   H = the entropy of the split's own sentences, ln N if all differ
 
 With x uniform over the split's N sentences, all four are of one distribution, and both inequalities are theorems; a
-breach shows that an estimate is wrong. Knows nothing of how R, D and I were estimated.
+breach shows that an estimate is wrong. Of a model that is given the length T of x, as one of bags of words, D leaves T
+out, and H must too: it is then H(x|T) = H(x) - H(T). Knows nothing of how R, D and I were estimated.
 """
 
 from collections.abc import Hashable, Iterable
@@ -60,7 +61,7 @@ def rate_distortion(
         distortion: D, nats a sentence.
         mutual_information: I(x, z) as estimated.
         cap: the most the estimator can say, ln of the number of sentences it saw.
-        entropy: H of the same sentences.
+        entropy: H of the same sentences, less that of their lengths where the model is given these.
 
     Returns:
         ``rate``, ``distortion``, ``information``, ``information_lower`` (H - D), ``information_cap`` and

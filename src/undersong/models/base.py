@@ -14,10 +14,9 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.distributions.structured import Structured
+from undersong.nets.base import WORDS_AND_END
 
-WORDS_AND_END = "words and end of sentence"
 WORDS = "words"
-BAG = "bag of words"
 VECTORS = "word vectors"
 SENTENCE_VECTORS = "sentence vectors"
 
@@ -45,8 +44,8 @@ class ExactModel(Model, Protocol):
     """A model whose posterior and marginal are computed exactly.
 
     Where z is discrete the posterior's ``log_partition`` [B] is log p(x), and its gradients are expected counts. A
-    model that scores another event than "words and end of sentence" says so in an attribute ``event``, and one that
-    reads some annotation only, in ``annotation``.
+    model that scores another event than "words and end of sentence" says so in an attribute ``event`` (its last words
+    "end of sentence" where that is scored too), and one that reads some annotation only, in ``annotation``.
     """
 
     def posterior(self, x: Batch, *, given: bool = False) -> Distribution:
@@ -135,6 +134,11 @@ class Layered(Model, Protocol):
 def event(model: Model) -> str:
     """What the model's likelihood is the likelihood of: runs keep it, and are refused where it has changed."""
     return getattr(model, "event", WORDS_AND_END)
+
+
+def scores_ends(model: Model) -> bool:
+    """Whether the ends of sentences are scored too: the last thing ``event`` names. Where not, lengths are given."""
+    return event(model).endswith("end of sentence")
 
 
 def reads(model: Model) -> str | None:

@@ -16,7 +16,6 @@ from torch.distributions import Distribution
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.families import Prior, StandardPrior
-from undersong.models.base import BAG
 from undersong.models.lots import reseeded, speakable
 from undersong.nets.bag_of_words import BagOfWords
 from undersong.settings import need
@@ -35,13 +34,12 @@ class ContinuousNaiveBayes(Configurable, nn.Module):
     torch.Size([8])
     """
 
-    event = BAG
-
     def __init__(self, vocab: int, latent: int = 32, hidden: int = 0, prior: Callable[[int], Prior] = StandardPrior):
         super().__init__()
         need(1, latent=latent)
         self.vocab, self.latent = vocab, latent
         self.decoder = BagOfWords(vocab, latent, hidden)
+        self.event = self.decoder.event
         self.p_z = prior(latent)
 
     def prior(self, x: Batch | None = None) -> Distribution:

@@ -30,6 +30,7 @@ class LanguageModel(Configurable, nn.Module):
         super().__init__()
         self.vocab = vocab
         self.decoder = decoder(vocab, 0)
+        self.event = self.decoder.event
         self.p_z = StandardPrior(0)
 
     def prior(self, x: Batch | None = None) -> Distribution:

@@ -18,6 +18,7 @@ from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.models.mixture import Mixture
 from undersong.nets import Decoder, RecurrentDecoder
+from undersong.nets.base import WORDS_AND_END
 from undersong.nets.context import Context, FirstWords
 from undersong.nets.experts import Experts
 from undersong.settings import need
@@ -53,9 +54,11 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         need(0 if separate else 1, code=code)
         self.vocab, self.latent = vocab, latent
         self.context = context(vocab)
-        self.event, self.reads = self.context.event, self.context.reads
+        self.reads = self.context.reads
         self.gate = nn.Linear(self.context.width, latent)
         self.experts = Experts(vocab, latent, self.context.width, code, decoder, separate)
+        self.ends = self.experts.event == WORDS_AND_END
+        self.event = self.context.event if self.ends else f"{self.context.event}, but for the end"
 
     def log_weights(self, x: Batch | None = None) -> Tensor:
         """log p(z = k|c): [B, K], nats.
@@ -78,7 +81,7 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
 
     def scored_tokens(self, lengths: NDArray[np.int32]) -> NDArray[np.int64]:
         """Of sentences of so many words, how many words and ends are scored."""
-        return self.context.scored_tokens(lengths)
+        return self.context.scored_tokens(lengths) - (not self.ends)
 
     def _gated(self, features: Tensor) -> Tensor:
         return self.gate(features).log_softmax(-1)

@@ -48,13 +48,14 @@ class MixtureOfRNNs(Configurable, nn.Module, Mixture):
         self.vocab, self.latent = vocab, latent
         self.weights = nn.Parameter(torch.zeros(latent))
         self.experts = Experts(vocab, latent, 0, code, decoder, separate)
+        self.event = self.experts.event
 
     def log_weights(self, x: Batch | None = None) -> Tensor:
         """log mu: [K], nats."""
         return self.weights.log_softmax(-1)
 
     def log_likelihoods(self, x: Batch) -> Tensor:
-        """log p(x|z = k) of the words and the end, for every k: [B, K], nats."""
+        """log p(x|z = k) of what the decoder scores, for every k: [B, K], nats."""
         return self.experts(x, self.weights.new_zeros(len(x), 0))
 
     @torch.no_grad()

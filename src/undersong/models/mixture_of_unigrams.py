@@ -13,10 +13,10 @@ from torch.nn.functional import embedding_bag
 
 from undersong.configurable import Configurable
 from undersong.data.batch import PAD, Batch
-from undersong.models.base import BAG
 from undersong.models.lots import speakable
 from undersong.models.mixture import Mixture
 from undersong.models.tabular import Tabular
+from undersong.nets.base import BAG
 from undersong.nets.table import Table, WordTable
 from undersong.settings import need
 

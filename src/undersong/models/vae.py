@@ -40,6 +40,7 @@ class VAE(Configurable, nn.Module):
         need(1, latent=latent)
         self.vocab, self.latent = vocab, latent
         self.decoder = decoder(vocab, latent)
+        self.event = self.decoder.event
         self.p_z = prior(latent)
 
     def prior(self, x: Batch | None = None) -> Distribution:

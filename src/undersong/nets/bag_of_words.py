@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.data.batch import PAD, Batch
-from undersong.nets.base import Decoder, Encoder, State
+from undersong.nets.base import BAG, Decoder, Encoder, State
 from undersong.settings import need
 
 
@@ -25,6 +25,8 @@ class BagOfWords(Decoder):
     >>> decoder.log_prob(Batch.of([[5, 6], [8]]), torch.zeros(3, 2, 4)).shape
     torch.Size([3, 2])
     """
+
+    event = BAG
 
     def __init__(self, vocab: int, latent: int, hidden: int = 0):
         super().__init__()

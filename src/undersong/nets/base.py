@@ -14,6 +14,9 @@ from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.nets.allowed import Allowed, best_words
 
+WORDS_AND_END = "words and end of sentence"
+BAG = "bag of words"
+
 
 class Encoder(Configurable, nn.Module, ABC):
     """Sentences to vectors of ``width`` numbers; its first argument is the vocabulary's size."""
@@ -54,11 +57,17 @@ class Reader(Protocol):
 
 
 class Decoder(Configurable, nn.Module, ABC):
-    """p(x|z); its first two arguments are the sizes of the vocabulary and of z."""
+    """p(x|z); its first two arguments are the sizes of the vocabulary and of z.
+
+    Attributes:
+        event: what ``log_prob`` scores; where it is not the end of the sentence too, the length is given.
+    """
+
+    event: str = WORDS_AND_END
 
     @abstractmethod
     def log_prob(self, x: Batch, z: Tensor) -> Tensor:
-        """log p(x|z) of the words and the end of sentence, in nats.
+        """log p(x|z) of the words and, as ``event`` says, the end of sentence, in nats.
 
         Args:
             x: B sentences.

@@ -41,9 +41,10 @@ class Experts(nn.Module):
         self.codes = None if separate else nn.Parameter(torch.randn(count, code))
         size = features if separate else code + features
         self.decoders = nn.ModuleList(decoder(vocab, size) for _ in range(count if separate else 1))
+        self.event = self._decoder(0).event
 
     def forward(self, x: Batch, context: Tensor) -> Tensor:
-        """log p(x|z = k, c) of the words and the end, for c [B, F]: [B, K], nats."""
+        """log p(x|z = k, c) of what the decoder's ``event`` says, for c [B, F]: [B, K], nats."""
         told = self._told(context.expand(self.count, -1, -1), torch.arange(self.count, device=context.device)[:, None])
         if self.codes is not None:
             return self._decoder(0).log_prob(x, told).T

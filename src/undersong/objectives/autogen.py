@@ -1,7 +1,9 @@
 """AutoGen: one generation and m reconstructions, (1 + m) E_q[log p(x|z)] - KL(q(z|x) || p(z)).
 
-A lower bound on log p(x) + m log p(x'|x) for reconstructions tied to the generation, that is on
-log of the integral of p(x|z)^(1+m) p(z) (Mansbridge et al. 2019, eqs. 3, 8 and 10).
+A lower bound on log of the integral of p(x|z)^(1+m) p(z), the log-probability that a generation and m reconstructions,
+all from one z, are x (Mansbridge et al. 2019, eqs. 3, 8 and 10). With m = 1 that is log p(x) + log p(x'|x). With any
+other m but 0 it is not log p(x) + m log p(x'|x), as of reconstructions from a z each, but more than that where m is
+above 1 or below 0 (Jensen), so that the objective may exceed it; and less where m lies between.
 """
 
 from torch import Tensor

@@ -6,7 +6,8 @@ Three objectives go by this name in the field's code; each is here under a name 
     FreeBitsDimension       sum_g max(bits, KL_bg)                  each part of each sentence
     FreeBitsMeanDimension   sum_g max(bits, mean_b KL_bg)           each part's mean over the batch (Kingma et al. 2016)
 
-``bits`` is in nats in spite of its name. A rate below the threshold gets no gradient.
+``bits`` is in nats in spite of its name. A rate below the threshold gets no gradient. Where the KL has no closed form,
+as with a mixture prior, its estimate from ``samples`` stands in its place, and exceeds the threshold by chance too.
 """
 
 from torch import Tensor

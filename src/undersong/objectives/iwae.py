@@ -1,4 +1,4 @@
-"""The importance-weighted bound: log 1/K sum_k p(x, z_k) / q(z_k|x) (Burda et al. 2016; tutorial, section 5.5)."""
+"""The importance-weighted bound: log 1/K sum_k p(x, z_k) / q(z_k|x) (Burda et al. 2016; tutorial, section 6.3.2)."""
 
 from torch import Tensor
 
