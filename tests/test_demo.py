@@ -2,6 +2,11 @@
 
 import io
 import json
+import os
+import re
+import subprocess
+import sys
+import time
 from functools import partial
 
 import pytest
@@ -14,10 +19,28 @@ from undersong.decoding import Sample, interpolate, reconstruct, sample
 from undersong.demo import demo
 from undersong.errors import UserError
 from undersong.learning import Gradient, Run
+from undersong.learning.record import read_record
 from undersong.text import readable
 
 _SMALL = {"embedding=100": "embedding=8", "hidden=128": "hidden=16", "latent=32": "latent=4", "s=32": "s=4096"}
 _EPOCH = 22  # steps, of batches so large
+STOPPED = """
+import sys
+from undersong import demo as module
+from undersong.children import Children
+from undersong.cli import main
+
+module._FLAGS, module._SENTENCES, module._MEASURED = {flags!r}, {sentences!r}, {measured!r}
+start = Children.start
+
+def told(*arguments, **settings):
+    child = start(*arguments, **settings)
+    print("child", child.pid, flush=True)
+    return child
+
+Children.start = told
+sys.exit(main(["demo", "--out", {out!r}, "--vocabulary", "300", *{asked!r}]))
+"""
 
 
 @pytest.fixture
@@ -72,6 +95,40 @@ def test_it_trains_for_as_long_as_the_machine_has_time(small, tmp_path, monkeypa
     monkeypatch.setattr(module, "_MINUTES", 8.0)  # a folder keeps what was chosen for it
     demo(out=out, vocabulary=300)
     assert f"({steps} steps)" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [["--epochs", "2"], []], ids=["epochs told", "while the speed is measured"])
+def test_told_to_stop_it_leaves_no_process_behind_and_called_again_goes_on(small, tmp_path, asked):
+    out, said = tmp_path / "demo", tmp_path / "said"
+    settings = {"flags": module._FLAGS, "sentences": module._SENTENCES, "measured": module._MEASURED}
+    program = STOPPED.format(out=str(out), asked=asked, **settings)
+
+    def called() -> subprocess.Popen[str]:
+        with said.open("w") as file:
+            return subprocess.Popen([sys.executable, "-c", program], stdout=file, stderr=subprocess.STDOUT)
+
+    records = [out / name / "metrics.jsonl" for name in ("vae", "autogen")]
+    process = called()
+    while not all(map(read_record, records)):
+        assert process.poll() is None, said.read_text()
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=60) == 143
+    children = [int(line.split()[1]) for line in said.read_text().splitlines() if line.startswith("child")]
+    assert len(children) == 2
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
+    assert said.read_text().count("Saved at step") == 2
+    stopped = [read_record(path)[-1]["step"] for path in records]
+    assert max(stopped) < 40
+    process = called()
+    assert process.wait(timeout=300) == 0, said.read_text()
+    for name, step in zip(("vae", "autogen"), stopped, strict=True):
+        assert re.search(rf"{name}  Training .* from step {step} ", said.read_text())
+        assert Run.load(out / name).step <= 2 * _EPOCH or not asked
+    assert (out / "report.html").exists()
 
 
 def test_the_steps_are_those_that_fit_and_never_more_than_three_epochs_or_less_than_half_a_one():

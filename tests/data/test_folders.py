@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.data.stored import LINES, table, texts, whole
+from tests.learning.small import learn
 
 from undersong.data.prepare import prepare
 from undersong.errors import UserError
@@ -36,6 +37,21 @@ def test_a_corpus_prepared_inside_its_source_is_no_part_of_it(kind: str, tmp_pat
     third = prepare(str(folder), out=folder / "prepared", force=True, show_progress=False)
     assert first.hash == again.hash == third.hash
     assert third.info["skipped"] == {}
+
+
+@pytest.mark.parametrize("kind", ["txt", "jsonl"])
+def test_runs_and_reports_inside_a_source_are_no_part_of_it(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / f"a.{kind}").write_text(table("jsonl").decode() if kind == "jsonl" else "\n".join(LINES))
+    first = prepare(str(folder), out=tmp_path / "first", show_progress=False)
+    run = learn(first.folder, folder / "runs" / "seed-0", steps=1)
+    (folder / "report.html").write_text("<p>a report of it</p>")
+    again = prepare(str(folder), out=tmp_path / "again", show_progress=False)
+    assert again.hash == first.hash
+    assert again.info["skipped"] == {"file of unknown kind": 1}  # the report
+    with pytest.raises(UserError, match=r"seed-0 is a trained run: prepare the text"):
+        prepare(str(run.path), out=tmp_path / "third", show_progress=False)
 
 
 def test_splits_of_a_folder_are_kept(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Every kind of source, and every kind of bad input."""
 
+import csv
 import gzip
 import json
 import lzma
 import re
 import tracemalloc
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -163,6 +165,21 @@ def test_other_fields_of_objects_are_not_held(tmp_path: Path) -> None:
 def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text\n"one two\nthree ""four"", five"\n')
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
+
+
+def test_a_mark_inside_a_text_does_no_harm_where_no_cell_takes_several_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('y,text\n"1",a 5" disk of old\n"2","a" b c d e\n')
+    assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['a 5 " disk of old', "a b c d e"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_whatever_text_is_quoted_as_csv_wants_is_read_back(newline: str, tmp_path: Path) -> None:
+    random = Random(0)
+    cells = [["".join(random.choices('ab ,"\n', k=random.randrange(9))) for _ in range(3)] for _ in range(2000)]
+    with open(tmp_path / "a.csv", "w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, lineterminator=newline).writerows([["a", "b", "c"], *cells])
+    (part,) = find_source(str(tmp_path / "a.csv"), Columns("b")).parts
+    assert [row["text"].decode() for batch in part.read() for row in batch.to_pylist()] == [row[1] for row in cells]
 
 
 def test_very_long_lines_are_skipped(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_from_the_command_line(run, capsys):
     assert "distinct_1" not in figures
     assert main(["evaluate", str(run), *few, "--suite"]) == 0
     said = capsys.readouterr().out
-    assert "self_bleu_2" in said
+    assert "samples: self-BLEU-2" in said
     assert "the corpus has no labels" in said
     assert "CodeClusters, Fluency, Perplexity" in said
     assert main(["evaluate", str(run), *few, "--json"]) == 0

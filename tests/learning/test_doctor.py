@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.learning.small import TINY, learn
 
-from undersong.families import PointMass
+from undersong import objectives
+from undersong.families import LearnedPrior, PointMass
 from undersong.inference import Amortized
 from undersong.learning import train
 from undersong.learning.configuration import Config, configuration, instantiate
@@ -40,7 +41,7 @@ def look(
         "kl": kl,
         "kl_percent": None if kl is None else -100 * kl / objective,
         "active_units": units,
-        "dead_units": None,
+        "dead_units": None if kl is None else 0,
     }
 
 
@@ -152,6 +153,23 @@ def test_advice_names_the_settings_that_the_run_has_and_no_others(flags, advised
     assert advised in advice
     assert [finding.healthy for finding in ills] == [False] * 3
     parser.parse_args([*words, *(word for text in advice for word in text.split())])  # SystemExit, were one unknown
+
+
+def test_advice_needs_no_kl_by_dimension_where_there_is_none(corpus, tmp_path):
+    """As with a mixture prior: ``train`` refuses objectives that count each dimension."""
+    mixed = partial(TINY["model"], prior=LearnedPrior)
+    ill: dict[str, Any] = {"model": mixed, "steps": 20, "validation_steps": 10}
+    collapsed = learn(corpus, tmp_path / "collapsed", objective=Beta(50.0), **ill)
+    (finding,) = doctor(collapsed.path)
+    assert finding.name == "collapse"
+    advised = [text.split()[1] for text in finding.advice if text.startswith("--objective")]
+    assert advised
+    for name in advised:
+        learn(corpus, tmp_path / name, objective=getattr(objectives, name)(), **{**ill, "steps": 1})
+    (finding,) = diagnose(case({**look(1000, 5.0, 6), "dead_units": None}))
+    assert finding.name == "dead-dimensions"
+    assert finding.advice
+    assert not any("FreeBits" in text for text in finding.advice)
 
 
 def test_an_illness_is_said_once_while_it_lasts():

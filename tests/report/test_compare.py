@@ -17,7 +17,7 @@ from undersong.inference import Amortized
 from undersong.learning import Run, train
 from undersong.report import compare, sections
 from undersong.report.evidence import Evidence, names
-from undersong.report.html import Notice
+from undersong.report.html import Notice, Picture
 from undersong.report.meanings import MEANINGS
 from undersong.report.tables import Table
 from undersong.text import readable
@@ -127,6 +127,25 @@ def test_runs_of_one_event_are_ranked_by_what_bounds_it(home: Path, tmp_path: Pa
     assert best(table, "ELBO") == [True, False]
     assert best(table, "negative log-likelihood, sampled") == [False, True]
     assert best(table, "KL") == best(table, "active units") == best(table, "objective") == [False, False]
+
+
+def test_curves_of_different_events_share_no_axis_of_nats(home: Path, tmp_path: Path) -> None:
+    def elbos(*runs: Evidence) -> list[Picture]:
+        found = [block for block in sections.training(runs).blocks if isinstance(block, Picture)]
+        return [picture for picture in found if picture.alt.startswith("ELBO")]
+
+    words = [judged(home, tmp_path, run) for run in ("vae", "<b>$autogen")]
+    (one,) = elbos(*words)
+    assert "Scored" not in one.caption
+    bag = judged(home, tmp_path, "lm")
+    bag.run.system.model.event = "bag of words"
+    first, second = elbos(words[0], bag, words[1])
+    assert first.caption.endswith("Scored: words and end of sentence.")
+    assert second.caption.endswith("Scored: bag of words.")
+    assert "vae" in first.alt
+    assert "$autogen" in first.alt
+    assert "lm" not in first.alt
+    assert "lm" in second.alt
 
 
 @pytest.mark.parametrize("change", [{"nll_is_marked": True}, {"samples": 9}, {"nll_is_sentences": 8}])

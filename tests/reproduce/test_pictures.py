@@ -111,6 +111,28 @@ def test_no_line_of_equal_elbo_joins_rows_that_score_different_events(tmp_path: 
     assert "may score different events" in unsure.caption
 
 
+def test_curves_of_different_events_share_no_axis_of_nats(tmp_path: Path) -> None:
+    def drawn() -> dict[str, Drawn]:
+        return {one.name: one for one in pictures(a_plan(), known) if isinstance(one, Drawn)}
+
+    def legend(one: Drawn) -> list[str]:
+        shown = one.draw(LIGHT).axes[0].get_legend()
+        assert shown is not None
+        return [text.get_text() for text in shown.get_texts()]
+
+    known = measured(tmp_path)
+    every = ["DGP-5", "IGP-15", "DGP-15", "IGP-5", "AUTOENCODER"]
+    assert legend(drawn()["training-elbo"]) == every
+    assert "Scored" not in drawn()["training-elbo"].caption
+    known.sheets["igp-15"][0]["event"] = "bag of words"
+    apart = drawn()
+    assert legend(apart["training-elbo"]) == [every[0], *every[2:]]
+    assert legend(apart["training-elbo-2"]) == ["IGP-15"]
+    assert "Scored: words and end of sentence; rows" in apart["training-elbo"].caption
+    assert "Scored: bag of words; rows" in apart["training-elbo-2"].caption
+    assert legend(apart["training-kl_percent"]) == every  # a share has no nats
+
+
 def test_a_posterior_is_pictured_anew_for_other_sentences_or_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

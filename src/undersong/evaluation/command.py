@@ -11,6 +11,7 @@ from rich.table import Table
 
 from undersong.evaluation.evaluate import evaluate
 from undersong.evaluation.judgement import Figures
+from undersong.evaluation.labels import label_of
 from undersong.evaluation.measure import Measure
 from undersong.evaluation.suite import BY_NAME, SUITE
 from undersong.flags import passing_on
@@ -73,12 +74,14 @@ def table(figures: Figures) -> Table:
 def suite_table(suite: Figures) -> Table:
     """The answers of the suite's measures, and why some were left out."""
     shown = Table(title=f"the suite, in {sum(suite['seconds'].values()):.0f} s")
-    shown.add_column("BLEU and ROUGE from 0 to 100, shares from 0 to 1")
+    shown.add_column("shares from 0 to 1, unless it says otherwise")
     shown.add_column("", justify="right")
+    shown.add_column("")
     for key, value in suite["figures"].items():
-        shown.add_row(key, "not defined" if value is None else f"{value:,.3f}".rstrip("0").rstrip("."))
+        label = label_of(key)
+        shown.add_row(label.text, label.value(value), label.note)
     for name, reason in suite["left_out"].items():
-        shown.add_row(name, f"left out: {reason}")
+        shown.add_row(name.replace("_", " "), "left out", reason)
     shown.caption = f"asked by name only, --measures: {', '.join(kind.__name__ for kind in BY_NAME)}"
     return shown
 

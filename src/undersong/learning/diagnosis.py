@@ -121,6 +121,11 @@ class Case:
         """Whether z is summed out, and never sampled."""
         return str(self.config["estimator"]["class_path"]).endswith(".Marginal")
 
+    @property
+    def by_dimension(self) -> bool:
+        """Whether KL is known of each dimension, as the newest look tells; with mixtures it is not."""
+        return self.last["dead_units"] is not None
+
     def final(self, name: str) -> float | None:
         """What a coefficient of the objective comes to when its schedule ends."""
         value = self.setting("objective", name)
@@ -188,7 +193,7 @@ def _dead(case: Case) -> Finding | None:
     message = f"{case.latent - units} of {case.latent} dimensions of z do nothing."
     advice = (
         *_isotropic(case),
-        "--objective FreeBitsMeanDimension --objective.bits 0.1",
+        *_free_bits(case),
         *_with(case, "model", "latent", lambda _: str(units or 1)),
     )
     return Finding("dead-dimensions", False, message, case.evidence, advice)
@@ -236,12 +241,11 @@ def _rising(case: Case) -> bool:
 
 
 def more_rate(case: Case) -> tuple[str, ...]:
-    """What makes z say more, leaving out what the run does already."""
+    """What makes z say more, leaving out what the run does already or cannot do."""
     m = case.final("m") if case.objective == "AutoGen" else 0.0
     found = [f"--objective AutoGen --objective.m {2 * m + 1 if m is not None and m >= 0 else 1:g}", *_isotropic(case)]
     found += _with(case, "model", "word_dropout", lambda dropout: "0.4" if (dropout or 0.0) < 0.4 else None)
-    if case.objective != "FreeBitsMeanDimension":
-        found.append("--objective FreeBitsMeanDimension --objective.bits 0.1")
+    found += _free_bits(case)
     if not case.objective.startswith("Target"):
         found.append("--objective TargetRate --objective.rate 5")
     return tuple(found)
@@ -261,6 +265,11 @@ def less_rate(case: Case) -> tuple[str, ...]:
 def _isotropic(case: Case) -> tuple[str, ...]:
     name = "IsotropicGaussian"
     return _with(case, "inference", "family", lambda family: None if name in str(family) else name)
+
+
+def _free_bits(case: Case) -> tuple[str, ...]:
+    wanted = case.by_dimension and case.objective != "FreeBitsMeanDimension"
+    return ("--objective FreeBitsMeanDimension --objective.bits 0.1",) if wanted else ()
 
 
 def _with(case: Case, part: str, name: str, better: Callable[[Any], str | None]) -> tuple[str, ...]:

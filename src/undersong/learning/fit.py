@@ -8,7 +8,9 @@ checkpoint ends where one never stopped ends. Knows nothing of models, objective
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import NoReturn
 
 from undersong.data.batch import Batch
@@ -120,7 +122,7 @@ class Fit:
         """Learn until a limit is reached.
 
         Raises:
-            UserError: the loss is no longer a number.
+            UserError: the loss is no longer a number, or the disk is full.
             KeyboardInterrupt, SystemExit: a person or the machine asked to stop; all is saved.
         """
         self.memory = memory
@@ -178,7 +180,7 @@ class Fit:
         line = {**self._line("train"), **found.line}
         if found.bad is not None:
             self._fail(f"{found.bad[0]} became {found.bad[1]}")
-        self.record.write(line)
+        self._note(line)
         self.display.train(line)
 
     def _validate(self) -> bool:
@@ -196,21 +198,31 @@ class Fit:
         elif step > self.limits.settled:
             self.memory = replace(self.memory, stale=self.memory.stale + 1)
         line = {**self._line("valid"), **found, "best": better}
-        self.record.write(line)
+        self._note(line)
         self.display.valid(line)
         for warning in self.watch(line):
-            self.record.write(warning)
+            self._note(warning)
         return better
 
+    def _note(self, line: Line) -> None:
+        with self._writing(f"The record of step {self.memory.step}", self.record.path):
+            self.record.write(line)
+
     def _save(self) -> None:
-        try:
+        with self._writing(f"The checkpoint of step {self.memory.step}", self.checkpoints.folder):
             state = {**asdict(self.memory), "record": self.record.flushed()}
             checkpoint = Checkpoint(self.memory.step, weights(self.system), self.learner.state(), state)
             self.checkpoints.save(checkpoint)
+
+    @contextmanager
+    def _writing(self, what: str, where: Path) -> Iterator[None]:
+        """Says how to go on where the disk is full, or whatever else it refuses."""
+        try:
+            yield
         except OSError as error:
             raise UserError(
-                f"The checkpoint of step {self.memory.step} could not be written to {self.checkpoints.folder} "
-                f"({error.strerror}); {self._kept()}. Make room, then go on: {self.resumption}"
+                f"{what} could not be written to {where} ({error.strerror}); {self._kept()}. Make room, then go on: "
+                f"{self.resumption}"
             ) from None
 
     def _fail(self, what: str) -> NoReturn:

@@ -33,7 +33,8 @@ class Record:
 
     def __init__(self, path: Path, size: int = 0):
         self.path = path
-        self.file = open(path, "ab")  # noqa: SIM115 (open as long as the run)
+        # Open as long as the run, and unbuffered: what a full disk refuses must not be tried again when it is closed.
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115
         there = path.stat().st_size
         if size > there:  # somebody cut it: truncating to more would fill it up with NULs
             size = path.read_bytes().rfind(b"\n") + 1
@@ -41,13 +42,17 @@ class Record:
         self.file.seek(0, os.SEEK_END)
 
     def write(self, line: Line) -> None:
-        """Add a line, readable at once by whoever watches the file."""
-        self.file.write(json.dumps({name: _finite(v) for name, v in line.items()}).encode() + b"\n")
-        self.file.flush()
+        """Add a line, readable at once by whoever watches the file.
+
+        Raises:
+            OSError: it cannot be written whole; what there is of it counts as cut off.
+        """
+        left = json.dumps({name: _finite(v) for name, v in line.items()}).encode() + b"\n"
+        while left:
+            left = left[self.file.write(left) :]
 
     def flushed(self) -> int:
         """Bytes so far, all of them on the disk."""
-        self.file.flush()
         os.fsync(self.file.fileno())
         return self.file.tell()
 

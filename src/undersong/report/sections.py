@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from undersong.measures.rates import at_cap
+from undersong.models import event
 from undersong.report.drawn import Drawn
 from undersong.report.evidence import Evidence, choices
 from undersong.report.figures import Series, over_training
@@ -91,10 +92,13 @@ def training(runs: Sequence[Evidence]) -> Section:
         "The ELBO on held-out sentences (AutoGen, figure 2, right). Only runs trained by the ELBO aim at it: that of "
         "an AutoGen run may fall while its own objective rises."
     )
-    blocks: list[Block] = [
-        _over_training(runs, key, label, "kl_percent", "KL, % of the objective", share),
-        _over_training(runs, key, label, "elbo", "ELBO, nats a sentence", bound + apart),
-    ]
+    blocks: list[Block] = [_over_training(runs, key, label, "kl_percent", "KL, % of the objective", share)]
+    events: dict[str, list[Evidence]] = {}  # a likelihood of one says nothing of another's
+    for run in runs:
+        events.setdefault(event(run.run.system.model), []).append(run)
+    for scored, alike in events.items():
+        told = f" Scored: {scored}." * (len(events) > 1)
+        blocks.append(_over_training(alike, key, label, "elbo", "ELBO, nats a sentence", bound + apart + told))
     if not any(run.held_out() for run in runs):
         blocks = [Paragraph("No run looked at held-out sentences while it trained.")]
     return Section("Over training", tuple(blocks))

@@ -45,12 +45,24 @@ def _curves(plan: Plan, measured: Measured) -> Iterator[Drawn]:
     rows = [row for row in plan.rows if measured.sheets.get(row.name) and row.corpus == plan.main]
     several = [row for row in rows if len(row.seeds) > 1] or rows
     # A density of vectors has no perplexity, and no place beside probabilities of words.
-    first = {row.label: measured.curves(row.name)[0] for row in several if measured.values(row.name, "ppl_elbo")}
-    for key, label in (("kl_percent", "KL, % of the objective"), ("elbo", "ELBO, nats a sentence")):
-        lines = [Series(name, [p["step"] for p in c], [p[key] for p in c]) for name, c in first.items()]
-        if any(value is not None for line in lines for value in line.y):
-            caption = f"{label}, on held-out sentences while training; the first seed of each row."
-            yield Drawn(f"training-{key}", caption, partial(over_training, lines, "step", label))
+    shown = [row for row in several if measured.values(row.name, "ppl_elbo")]
+    yield from _over_training("kl_percent", "KL, % of the objective", shown, measured)
+    events = dict.fromkeys(_event(row, measured) for row in shown)
+    for number, event in enumerate(events, 1):
+        alike = [row for row in shown if _event(row, measured) == event]
+        told = f" Scored: {_names(event)}; rows that score anything else have axes of their own." * (len(events) > 1)
+        suffix = f"-{number}" if number > 1 else ""
+        yield from _over_training("elbo", "ELBO, nats a sentence", alike, measured, told, suffix)
+
+
+def _over_training(
+    key: str, label: str, rows: Sequence[Row], measured: Measured, told: str = "", suffix: str = ""
+) -> Iterator[Drawn]:
+    first = {row.label: measured.curves(row.name)[0] for row in rows}
+    lines = [Series(name, [p["step"] for p in c], [p[key] for p in c]) for name, c in first.items()]
+    if any(value is not None for line in lines for value in line.y):
+        caption = f"{label}, on held-out sentences while training; the first seed of each row.{told}"
+        yield Drawn(f"training-{key}{suffix}", caption, partial(over_training, lines, "step", label))
 
 
 def _plane(corpus: str, rows: list[Row], measured: Measured, name: str) -> Iterator[Drawn]:
@@ -75,13 +87,14 @@ def _event(row: Row, measured: Measured) -> Event:
     return frozenset((sheet.get("event", UNTOLD), sheet["corpus"]["hash"]) for sheet in measured.sheets[row.name])
 
 
+def _names(event: Event) -> str:
+    return " or ".join(sorted({name for name, _ in event}))
+
+
 def _apart(scored: Mapping[Event, Sequence[str]]) -> str:
     """Which rows are not to be compared, in a sentence."""
     unsure = any(name == UNTOLD for event in scored for name, _ in event)
-    told = []
-    for event, rows in scored.items():
-        names = " or ".join(sorted({name for name, _ in event}))
-        told.append(f"{names} by {', '.join(f'“{row}”' for row in rows)}")
+    told = [f"{_names(event)} by {', '.join(f'“{row}”' for row in rows)}" for event, rows in scored.items()]
     return (
         f"These rows {'may ' * unsure}score different events, whose likelihoods say nothing of each other: their "
         f"places are not to be compared across them, and no line joins those of equal ELBO. Scored: {'; '.join(told)}."

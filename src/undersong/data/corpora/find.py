@@ -26,6 +26,10 @@ _TABLES: dict[str, Reader] = {
     ".jsonl": read_jsonl, ".ndjson": read_jsonl, ".json": read_jsonl,
     ".parquet": read_parquet, ".pq": read_parquet,
 }  # fmt: skip
+_MADE = {
+    "corpus.json": "a prepared corpus already: train on it, or prepare what it was made of",
+    "run.json": "a trained run: prepare the text that its corpus was made of",
+}  # which beside a tokenizer mark folders of undersong's own
 _WORDNET = ("wordnet", "wordnet:definitions", "wordnet:examples")
 
 
@@ -103,13 +107,14 @@ def _cut(part: Part, separator: str) -> Iterator[pa.RecordBatch]:
 def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
     """All files of a folder and its subfolders; train, valid and test files are kept as splits.
 
-    Where some are treebanks, all others (a licence, a README) are left out. Corpora prepared into it are none of it.
+    Where some are treebanks, all others (a licence, a README) are left out. Corpora prepared and runs trained
+    inside it are none of it.
 
     Raises:
-        UserError: it holds no corpus, a prepared one, or files of splits beside others.
+        UserError: it holds no corpus, a prepared one, a run, or files of splits beside others.
     """
-    if _is_prepared(folder):
-        raise UserError(f"{folder} is a prepared corpus already: train on it, or prepare what it was made of.")
+    if (made := _made(folder)) is not None:
+        raise UserError(f"{folder} is {made}.")
     # By code point of the path inside the folder, so that the order is the same on every machine.
     files = sorted(_inside(folder), key=lambda path: path.relative_to(folder).as_posix())
     known = [path for path in files if is_treebank(path)]
@@ -134,7 +139,7 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """All files of a folder and its subfolders but hidden ones and prepared corpora.
+    """All files of a folder and its subfolders but hidden ones, prepared corpora and runs.
 
     Links are followed, each folder is read once.
 
@@ -148,7 +153,7 @@ def _inside(folder: Path) -> Iterator[Path]:
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
-        passed = real in seen or _is_prepared(Path(place))
+        passed = real in seen or _made(Path(place)) is not None
         folders[:] = [] if passed else sorted(name for name in folders if not name.startswith("."))
         if not passed:
             visible = (Path(place, name) for name in names if not name.startswith("."))
@@ -156,8 +161,11 @@ def _inside(folder: Path) -> Iterator[Path]:
         seen.add(real)
 
 
-def _is_prepared(folder: Path) -> bool:
-    return (folder / "corpus.json").is_file() and (folder / "tokenizer.json").is_file()
+def _made(folder: Path) -> str | None:
+    """What undersong itself has made of a folder; None where it has not."""
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    return next((what for mark, what in _MADE.items() if (folder / mark).is_file()), None)
 
 
 def _split_in(path: Path) -> int | None:

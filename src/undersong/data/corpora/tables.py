@@ -1,6 +1,7 @@
 """Tables: csv, tsv, jsonl and parquet files, with a column of texts and perhaps ones of labels and of splits.
 
-csv is quoted as in RFC 4180; tsv is not quoted at all, so that a stray quotation mark in a sentence does no harm.
+csv is quoted as in RFC 4180; a stray quotation mark inside a text is let pass as long as no cell takes several lines.
+tsv is not quoted at all, so that such a mark does no harm.
 
 Knows nothing of words.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +20,11 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from undersong.data.corpora.opening import kind_of, opened, seekable
+from undersong.data.corpora.quoting import END, Ended, need_quoted
 from undersong.data.corpora.source import BLOCK, BY_HASH, SPLIT_NAMES, of_rows, record_batch
 from undersong.errors import UserError
 
 _CSV_BLOCK = 1 << 24  # bytes; a row must fit
-_END = b"\x1eundersong: the end\x1e"  # a cell of the row that is put after a csv file
 _USUAL = ("text", "sentence")
 
 
@@ -147,11 +148,12 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
     first = 2 if columns.header else 1
     ended = tabs  # where nothing is quoted, nothing can be left open
     with opened(path) as file:
-        rest = file if tabs else io.BufferedReader(_Ended(file, len(names)), _CSV_BLOCK)
+        quoted = Ended(file, len(names))
+        rest = file if tabs else io.BufferedReader(quoted, _CSV_BLOCK)
         try:
             with pacsv.open_csv(rest, reading, parse, convert) as reader:
                 for block in reader:
-                    if len(block) and not tabs and all(column[-1].as_py() == _END for column in block.columns):
+                    if len(block) and not tabs and all(column[-1].as_py() == END for column in block.columns):
                         block, ended = block.slice(0, len(block) - 1), True
                     for start in range(0, len(block), BLOCK):
                         rows = block.slice(start, BLOCK)
@@ -166,27 +168,8 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
             f"{path}: a quotation mark that opens in row {first - 1} is never closed, so that all that follows would "
             "be one cell: close it, or double it where it is part of the text."
         )
-
-
-class _Ended(io.RawIOBase):
-    """A csv file's bytes, and a last row that nobody wrote: an open quotation mark would swallow it."""
-
-    def __init__(self, file: BinaryIO, columns: int) -> None:
-        self._file, self._end, self._last = file, b",".join([_END] * columns) + b"\n", b"\n"
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        found = self._file.read(len(buffer))
-        if found:
-            self._last = found[-1:]
-        elif self._last != b"\n":
-            found = self._last = b"\n"
-        else:
-            found, self._end = self._end[: len(buffer)], self._end[len(buffer) :]
-        buffer[: len(found)] = found
-        return len(found)
+    if quoted.lines >= first:
+        need_quoted(path, quoted.lines - (first - 1))
 
 
 def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
