@@ -162,6 +162,21 @@ def test_padding_and_company_change_nothing(multiroot):
     assert (among.sample((20,))[:, 1, 5:] == 0).all()
 
 
+@pytest.mark.parametrize("multiroot", [False, True])
+@pytest.mark.parametrize("anything", [math.nan, math.inf, 1e300, -math.inf])
+@pytest.mark.parametrize("scale", [1.0, 1e4])  # the second is computed in log space
+def test_what_points_to_the_root_or_to_itself_or_into_padding_is_never_read(scale, anything, multiroot):
+    mine = dependency(Scores(3, scale), [30, 20], multiroot)
+    (arcs,) = mine.potentials
+    filled = arcs.clone()
+    filled[:, :, 0], filled[1, 21:], filled[1, :, 21:] = anything, anything, anything
+    filled.diagonal(0, 1, 2).fill_(anything)
+    other = mine.replace([filled])
+    torch.testing.assert_close(other.log_partition, mine.log_partition)
+    torch.testing.assert_close(other.marginals[0], mine.marginals[0])
+    assert torch.equal(other.mode, mine.mode)
+
+
 def test_one_word_hangs_on_the_root_and_of_two_one_or_both_do():
     for multiroot in (False, True):
         mine = dependency(Scores(4), [1, 2], multiroot)
