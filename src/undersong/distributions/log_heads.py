@@ -123,7 +123,7 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     to_left, to_right = heads.chart[left, 0], heads.chart[right][:, *last]  # [n, B], by root
     log_ways = roots + (to_left.log() + to_right.log())
     log_z = log_ways.logsumexp(0)
-    posterior = log_ways.softmax(0).nan_to_num_(0.0)  # where no word can be the root there is none
+    posterior = (log_ways - log_z).exp_().nan_to_num_(0.0)  # where no word can be the root there is none
     if raised or wanted:
         heads.up.zero_()
         heads.up[left, 0] = posterior / to_left
