@@ -103,10 +103,11 @@ def test_the_speed_is_that_between_the_measured_steps(tmp_path):
 
 def test_the_slower_of_the_two_tells_how_long_both_learn_and_what_was_chosen_is_kept(tmp_path, monkeypatch):
     corpus, asked = Corpus.open(make_corpus(tmp_path / "corpus")), {"epochs": None, "seed": 0}
-    trained = []
+    trained, same = [], []
 
     def side_by_side(corpus, out, flags, console):
         trained.append(int(flags[-1].removeprefix("--steps=")))
+        same.append(flags[:-1])
         for name, a_step in (("vae", 0.5), ("autogen", 1.0)):
             told(out / name, ("train", 5, 60.0), ("train", 40, 60.0 + 35 * a_step))
 
@@ -121,6 +122,7 @@ def test_the_slower_of_the_two_tells_how_long_both_learn_and_what_was_chosen_is_
         asked = {"epochs": None, "seed": 0}
     assert trained[0] == 40
     assert trained[1] == trained[2] == pytest.approx(40 + 380 - 0.5 * 240, abs=2)  # a hundred seconds are gone
+    assert same[0] == same[1] == same[2]  # all but the steps: a run goes on with what it was begun with
     assert len(trained) == 3
 
 

@@ -149,6 +149,17 @@ def test_products_hold_ordinary_scores_and_given_heads_and_are_refused_where_the
 
 
 @pytest.mark.parametrize("multiroot", [False, True])
+def test_where_products_are_refused_gradients_are_zero(multiroot):
+    arcs, lengths = Scores(0)(5, 31, 31), torch.tensor([30, 30, 30, 30, 5])
+    arcs[0] *= 1e3
+    arcs[1, 2, 3], arcs[2, 2, 3], arcs[3, 0, 3] = math.nan, math.inf, math.nan
+    value, sound = LogHeads.apply(arcs.requires_grad_(), None, None, lengths, multiroot)
+    assert sound.tolist() == [False, False, False, False, True]
+    (found,) = torch.autograd.grad(value.sum(), arcs)
+    torch.testing.assert_close(found.sum((1, 2)), torch.tensor([0.0, 0, 0, 0, 5], dtype=torch.float64))  # a head each
+
+
+@pytest.mark.parametrize("multiroot", [False, True])
 def test_padding_and_company_change_nothing(multiroot):
     alone = dependency(Scores(3), [5], multiroot)
     arcs = Scores(9)(3, 9, 9)

@@ -67,6 +67,15 @@ def test_what_an_error_interrupted_is_not_used_again():
         assert again is not broken
 
 
+def test_where_work_may_still_wait_for_it_none_is_kept():
+    some = Workspaces()
+    with some.lent(Room, 8, device=torch.device("meta")) as first:
+        pass
+    assert some.nbytes == 0
+    with some.lent(Room, 8, device=torch.device("meta")) as second:
+        assert second is not first
+
+
 def test_one_made_in_inference_mode_serves_everyone():
     some = Workspaces()
     with torch.inference_mode(), some.lent(Room, 8, device=CPU) as room:
