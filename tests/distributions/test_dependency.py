@@ -200,6 +200,13 @@ def test_one_word_hangs_on_the_root_and_of_two_one_or_both_do():
         torch.testing.assert_close(mine.log_partition[1], want)
 
 
+def test_other_potentials_have_a_partition_of_their_own():
+    mine = dependency(Scores(5), [4, 2])
+    before = mine.log_partition
+    other = mine.replace([mine.potentials[0] + 1.0])
+    torch.testing.assert_close(other.log_partition - before, torch.tensor([4.0, 2.0], dtype=torch.float64))
+
+
 def test_differentiating_marginals_is_refused():
     mine = dependency(Scores(7), [4, 3])
     leaf = mine.potentials[0].clone().requires_grad_()
