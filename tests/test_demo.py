@@ -142,6 +142,63 @@ def test_the_steps_are_those_that_fit_and_never_more_than_three_epochs_or_less_t
     assert module._fitting(-5.0, 0.03, epoch) == round(0.5 * epoch)
 
 
+def told(folder, *lines):
+    folder.mkdir(exist_ok=True)
+    written = [json.dumps(dict(zip(("kind", "step", "seconds"), line, strict=True))) for line in lines]
+    (folder / "metrics.jsonl").write_text("".join(f"{line}\n" for line in written))
+    return folder / "metrics.jsonl"
+
+
+def test_the_speed_is_that_between_the_measured_steps(tmp_path):
+    lines = [("train", 20, 9.0), ("train", 100, 20.0), ("valid", 200, 30.0), ("train", 310, 41.0), ("train", 400, 99.0)]
+    assert module._seconds_a_step(told(tmp_path, *lines)) == pytest.approx(0.1)
+    for damaged in ([], lines[:3], lines[3:]):
+        with pytest.raises(UserError, match=r"metrics\.jsonl does not tell the machine's speed: choose another --out"):
+            module._seconds_a_step(told(tmp_path, *damaged))
+
+
+def test_the_slower_of_the_two_tells_how_long_both_learn_and_what_was_chosen_is_kept(tmp_path, monkeypatch):
+    corpus, asked = Corpus.open(make_corpus(tmp_path / "corpus")), {"epochs": None, "seed": 0}
+    trained, same = [], []
+
+    def side_by_side(corpus, out, flags, console):
+        trained.append(int(flags[-1].removeprefix("--steps=")))
+        same.append(flags[:-1])
+        for name, a_step in (("vae", 0.5), ("autogen", 1.0)):
+            told(out / name, ("train", 5, 60.0), ("train", 40, 60.0 + 35 * a_step))
+
+    monkeypatch.setattr(module, "_SENTENCES", 1)
+    monkeypatch.setattr(module, "_MEASURED", (5, 40))
+    monkeypatch.setattr(module, "_side_by_side", side_by_side)
+    monkeypatch.setattr(module.Run, "load", lambda path: path)
+    console = Console(file=io.StringIO())
+    for _ in range(2):
+        asked = module._remembered(tmp_path / "demo.json", asked)
+        module._trained(corpus, tmp_path, asked, time.monotonic() - 100, console)
+        asked = {"epochs": None, "seed": 0}
+    assert trained[0] == 40
+    assert trained[1] == trained[2] == pytest.approx(40 + 380 - 0.5 * 240, abs=2)  # a hundred seconds are gone
+    assert same[0] == same[1] == same[2]  # all but the steps: a run goes on with what it was begun with
+    assert len(trained) == 3
+
+
+def test_models_whose_metrics_were_removed_are_shown_all_the_same(tmp_path):
+    corpus = make_corpus(tmp_path / "corpus")
+    runs = [learn(corpus, tmp_path / name, epochs=1) for name in ("vae", "autogen")]
+    (runs[0].path / "metrics.jsonl").unlink()
+    console = Console(file=io.StringIO(), width=1000)
+    module._show_training(console, runs, Corpus.open(corpus))
+    (line,) = console.file.getvalue().split("\n")[1:-1]  # type: ignore[attr-defined]
+    assert "autogen: trained on 240 sentences for 1.00 epochs (10 steps), 0.0 minutes" in line
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_no_epochs_are_refused_before_anything_is_made(tmp_path, epochs):
+    with pytest.raises(UserError, match=f"epochs is {epochs}: it must be at least 1"):
+        demo(out=tmp_path / "demo", epochs=epochs)
+    assert not (tmp_path / "demo").exists()
+
+
 def test_the_sentences_shown_are_those_that_the_runs_write(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SEARCH", Sample())  # a beam on random words writes nothing
     corpus = Corpus.open(make_corpus(tmp_path / "corpus"))

@@ -32,6 +32,7 @@ from undersong.learning.record import read_record
 from undersong.learning.run import METRICS
 from undersong.nets.precision import resolve
 from undersong.report import compare
+from undersong.settings import need
 from undersong.text import readable
 
 _OBJECTIVES = {"vae": ["--objective=ELBO"], "autogen": ["--objective=AutoGen", "--objective.m=1"]}
@@ -83,11 +84,15 @@ def demo(
 
     Args:
         out: the folder for the corpus, the two runs and ``report.html``.
-        epochs: over the 87,000 training sentences, for each model; by default 3, or the part of them that fits into ten
-            minutes on this machine, of which the first steps tell; at least half a one.
+        epochs: over the 87,000 training sentences, for each model, one or more; by default 3, or where the first steps
+            tell that these take longer than ten minutes, the part of them that does not, but at least half of one.
         vocabulary: words known.
         seed: of both models.
+
+    Raises:
+        UserError: epochs is less than one, or the folder holds another demo or is damaged.
     """
+    need(1, epochs=epochs)
     console = Console()
     started = time.monotonic()
     asked = _remembered(out / _ASKED, {"epochs": epochs, "vocabulary": vocabulary, "seed": seed})
@@ -165,10 +170,12 @@ def _fitting(left: float, a_step: float, epoch: int) -> int:
 
 
 def _seconds_a_step(metrics: Path) -> float:
-    first, last = (
-        next(line for line in read_record(metrics) if line["kind"] == "train" and line["step"] >= step)
-        for step in _MEASURED
-    )
+    lines = [line for line in read_record(metrics) if line["kind"] == "train"]
+    first, last = (next((line for line in lines if line["step"] >= step), None) for step in _MEASURED)
+    if first is None or last is None or first is last:
+        raise UserError(
+            f"{metrics} does not tell the machine's speed: choose another --out, or remove {metrics.parent}."
+        )
     return (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
 
 
@@ -208,7 +215,9 @@ def _judged(run: Run, console: Console) -> Mapping[str, Any]:
 def _show_training(console: Console, runs: list[Run], corpus: Corpus) -> None:
     console.print()
     for run in runs:
-        last = [line for line in read_record(run.path / METRICS) if line["kind"] == "train"][-1]
+        last = next((line for line in reversed(run.metrics()) if line["kind"] == "train"), None)
+        if last is None:  # somebody removed them: the models are there all the same
+            continue
         took = f"{last['epoch']:.2f} epochs ({last['step']:,} steps), {last['seconds'] / 60:.1f} minutes"
         console.print(f"{run.name:>8}: trained on {len(corpus.train):,} sentences for {took}", highlight=False)
 

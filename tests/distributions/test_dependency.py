@@ -149,6 +149,17 @@ def test_products_hold_ordinary_scores_and_given_heads_and_are_refused_where_the
 
 
 @pytest.mark.parametrize("multiroot", [False, True])
+def test_where_products_are_refused_gradients_are_zero(multiroot):
+    arcs, lengths = Scores(0)(5, 31, 31), torch.tensor([30, 30, 30, 30, 5])
+    arcs[0] *= 1e3
+    arcs[1, 2, 3], arcs[2, 2, 3], arcs[3, 0, 3] = math.nan, math.inf, math.nan
+    value, sound = LogHeads.apply(arcs.requires_grad_(), None, None, lengths, multiroot)
+    assert sound.tolist() == [False, False, False, False, True]
+    (found,) = torch.autograd.grad(value.sum(), arcs)
+    torch.testing.assert_close(found.sum((1, 2)), torch.tensor([0.0, 0, 0, 0, 5], dtype=torch.float64))  # a head each
+
+
+@pytest.mark.parametrize("multiroot", [False, True])
 def test_padding_and_company_change_nothing(multiroot):
     alone = dependency(Scores(3), [5], multiroot)
     arcs = Scores(9)(3, 9, 9)
@@ -162,6 +173,21 @@ def test_padding_and_company_change_nothing(multiroot):
     assert (among.sample((20,))[:, 1, 5:] == 0).all()
 
 
+@pytest.mark.parametrize("multiroot", [False, True])
+@pytest.mark.parametrize("anything", [math.nan, math.inf, 1e300, -math.inf])
+@pytest.mark.parametrize("scale", [1.0, 1e4])  # the second is computed in log space
+def test_what_points_to_the_root_or_to_itself_or_into_padding_is_never_read(scale, anything, multiroot):
+    mine = dependency(Scores(3, scale), [30, 20], multiroot)
+    (arcs,) = mine.potentials
+    filled = arcs.clone()
+    filled[:, :, 0], filled[1, 21:], filled[1, :, 21:] = anything, anything, anything
+    filled.diagonal(0, 1, 2).fill_(anything)
+    other = mine.replace([filled])
+    torch.testing.assert_close(other.log_partition, mine.log_partition)
+    torch.testing.assert_close(other.marginals[0], mine.marginals[0])
+    assert torch.equal(other.mode, mine.mode)
+
+
 def test_one_word_hangs_on_the_root_and_of_two_one_or_both_do():
     for multiroot in (False, True):
         mine = dependency(Scores(4), [1, 2], multiroot)
@@ -172,6 +198,13 @@ def test_one_word_hangs_on_the_root_and_of_two_one_or_both_do():
         both = arcs[1, 0, 1] + arcs[1, 0, 2]
         want = torch.stack([first, second, both] if multiroot else [first, second]).logsumexp(0)
         torch.testing.assert_close(mine.log_partition[1], want)
+
+
+def test_other_potentials_have_a_partition_of_their_own():
+    mine = dependency(Scores(5), [4, 2])
+    before = mine.log_partition
+    other = mine.replace([mine.potentials[0] + 1.0])
+    torch.testing.assert_close(other.log_partition - before, torch.tensor([4.0, 2.0], dtype=torch.float64))
 
 
 def test_differentiating_marginals_is_refused():

@@ -173,6 +173,20 @@ def test_padding_and_company_change_nothing():
     assert torch.equal(among.mode[1], torch.cat([alone.mode[0], torch.zeros(3, dtype=torch.int64)]))
 
 
+@pytest.mark.parametrize("anything", [math.nan, math.inf, 1e300, -math.inf])
+@pytest.mark.parametrize("scale", [1.0, 1e4])  # the second is computed in log space
+def test_what_points_to_itself_or_into_padding_is_never_read(scale, anything):
+    mine = valence(Scores(3, scale), [30, 20])
+    root, attach, decide = (p.clone() for p in mine.potentials)
+    root[1, 20:], attach[1, 20:], attach[1, :, 20:], decide[1, 20:] = (anything,) * 4
+    attach.diagonal(0, 1, 2).fill_(anything)
+    other = mine.replace([root, attach, decide])
+    torch.testing.assert_close(other.log_partition, mine.log_partition)
+    for ours, want in zip(other.marginals, mine.marginals, strict=True):
+        torch.testing.assert_close(ours, want)
+    assert torch.equal(other.mode, mine.mode)
+
+
 def test_one_word_and_two():
     mine = valence(Scores(4), [1, 2])
     root, attach, decide = mine.potentials

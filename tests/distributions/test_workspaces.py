@@ -1,6 +1,12 @@
 """Memory that is used again: nothing of the last use is seen, two borrowers never share, and little is kept."""
 
+import gc
+import os
+import resource
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +14,7 @@ from tests.distributions.scores import Scores
 from tests.distributions.trees import dependency, valence
 
 from undersong.distributions import log_heads
+from undersong.distributions.scaled_heads import ByArc, ByValence
 from undersong.distributions.structured import Structured
 from undersong.distributions.workspaces import Workspaces
 
@@ -60,6 +67,15 @@ def test_what_an_error_interrupted_is_not_used_again():
         assert again is not broken
 
 
+def test_where_work_may_still_wait_for_it_none_is_kept():
+    some = Workspaces()
+    with some.lent(Room, 8, device=torch.device("meta")) as first:
+        pass
+    assert some.nbytes == 0
+    with some.lent(Room, 8, device=torch.device("meta")) as second:
+        assert second is not first
+
+
 def test_one_made_in_inference_mode_serves_everyone():
     some = Workspaces()
     with torch.inference_mode(), some.lent(Room, 8, device=CPU) as room:
@@ -67,6 +83,18 @@ def test_one_made_in_inference_mode_serves_everyone():
     with some.lent(Room, 8, device=CPU) as room:
         room.tensor += 1
         assert room.tensor.tolist() == [2] * 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is used")
+@pytest.mark.parametrize("kind", [ByArc, ByValence])
+def test_what_is_counted_is_what_is_used(kind):
+    def used() -> int:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = used()
+    some = [kind(20, 1, CPU) for _ in range(200)]
+    assert used() - before < 1.3 * sum(each.nbytes for each in some)  # less where memory was lying ready
 
 
 def made(kind: str, seed: int, scale: float = 1.0, forbidden: float = 0.0) -> Structured:
@@ -126,3 +154,32 @@ def test_inference_mode_first_and_training_after(monkeypatch):
     leaves = [p.clone().requires_grad_() for p in dist.potentials]
     dist.replace(leaves).log_partition.sum().backward()
     assert all(leaf.grad is not None for leaf in leaves)
+
+
+@pytest.mark.parametrize("kind", ["single", "several", "valence"])
+def test_gradients_are_not_looked_for_where_none_are_recorded(kind, monkeypatch):
+    dist = made(kind, 1)
+    learning = dist.replace([p.clone().requires_grad_() for p in dist.potentials])
+    for heads in (ByArc, ByValence):
+        monkeypatch.setattr(heads, "outside", lambda self: pytest.fail("an outside pass"))
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert torch.equal(learning.replace(learning.potentials).log_partition, dist.log_partition)
+
+
+_FORKED = """
+import os, sys
+from tests.distributions.test_workspaces import bits
+want = bits("single", 1)
+child = os.fork()
+if child == 0:
+    os._exit(0 if all((a == b).all() for a, b in zip(bits("single", 1), want)) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_finds_the_same():
+    """Where torch's threads have run, theirs are missing in the child, which would wait for them for ever."""
+    env = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", _FORKED], env=env, timeout=60).returncode == 0

@@ -51,7 +51,10 @@ class LogHeads(torch.autograd.Function):
         sizes = lengths + 1 if multiroot else lengths
         with _WORKSPACES.lent(ByArc if stop is None else ByValence, n, batch, device=device) as heads:
             arcs = [each[:, start:, start:] for each in (first, later) if each is not None]
-            top, scale = _fill(heads, arcs, None if stop is None else stop[:, start:], sizes)
+            none = heads.reach >= sizes  # [n, n, B] by (head, child): where there is no arc
+            if multiroot:
+                none[:, 0] = True
+            top, scale = _fill(heads, arcs, None if stop is None else stop[:, start:], none, sizes)
             if multiroot:
                 roots = torch.where(heads.place > 0, -torch.inf, -top)
             else:
@@ -82,10 +85,11 @@ def _placed(part: Tensor, like: Tensor, start: int) -> Tensor:
     return whole
 
 
-def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Writes e^scores into ``heads``, divided by e^top [n, B], the largest of each child, and those of stops; by how
-    much log Z is smaller for it [B]."""
-    none = heads.reach >= sizes  # [n, n, B] by (head, child)
+def _fill(heads: Heads, kinds: list[Tensor], stop: Tensor | None, none: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Writes e^scores into ``heads``, of arcs divided by the largest of each child, of stops by that of each side.
+
+    Returns: the logarithm of the former, 0 where there is none [n, B], and by how much log Z is smaller for both [B].
+    """
     for each, weights in zip(kinds, heads.weights, strict=True):
         weights.copy_(each.permute(1, 2, 0)).masked_fill_(none, -torch.inf)
     top = finite(heads.weights.amax((0, 1)))
@@ -119,7 +123,7 @@ def _solve(heads: Heads, roots: Tensor, sizes: Tensor, wanted: bool) -> tuple[Te
     to_left, to_right = heads.chart[left, 0], heads.chart[right][:, *last]  # [n, B], by root
     log_ways = roots + (to_left.log() + to_right.log())
     log_z = log_ways.logsumexp(0)
-    posterior = log_ways.softmax(0).nan_to_num_(0.0)  # where no word can be the root there is none
+    posterior = (log_ways - log_z).exp_().nan_to_num_(0.0)  # where no word can be the root there is none
     if raised or wanted:
         heads.up.zero_()
         heads.up[left, 0] = posterior / to_left

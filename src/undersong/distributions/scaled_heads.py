@@ -14,6 +14,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+VIEW = 600  # bytes that a view takes beside what it shows
+
 
 class Layout:
     """Views of a chart [planes, n, n, B] by span width w; two planes, in rising order, are a leading dimension of 2."""
@@ -74,10 +76,8 @@ class Heads(ABC):
         self.up = torch.zeros_like(self.chart)
         self.weights = self.chart.new_ones(self.kinds, n, n, batch)
         self.place, self.sentence = torch.arange(n, device=device)[:, None], torch.arange(batch, device=device)
-        self.reach = torch.maximum(self.place, self.place.t())[
-            ..., None
-        ]  # [n, n, 1]: positions an arc asks for, less 1
-        self.reach.diagonal().fill_(n)  # nowhere is there one
+        # Positions that an arc asks for, less 1 [n, n, 1]: from a word to itself there is none, however many there are.
+        self.reach = torch.maximum(self.place, self.place.t()).fill_diagonal_(n)[..., None]
         self.nbytes = self.chart.nbytes + self.up.nbytes + self.weights.nbytes + self.reach.nbytes
 
     @abstractmethod
@@ -110,6 +110,7 @@ class ByArc(Heads):
         super().__init__(n, batch, device)
         weights = Layout(self.weights[0])
         self.views = [(weights.mirrored(w), self._views(self.chart, w), self._views(self.up, w)) for w in range(1, n)]
+        self.nbytes += len(self.views) * (1 + 2 * len(_ArcViews._fields)) * VIEW
 
     def _views(self, chart: Tensor, w: int) -> _ArcViews:
         at = Layout(chart)
@@ -174,8 +175,9 @@ class ByValence(Heads):
     def __init__(self, n: int, batch: int, device: torch.device):
         super().__init__(n, batch, device)
         self.stop = self.chart.new_ones(2, 2, n, batch)
-        self.nbytes += self.stop.nbytes
         self.views = [(self._weights(w), self._views(self.chart, w), self._views(self.up, w)) for w in range(1, n)]
+        views = len(_ValenceWeights._fields) + 2 * len(_ValenceViews._fields)
+        self.nbytes += self.stop.nbytes + len(self.views) * views * VIEW
 
     def _weights(self, w: int) -> _ValenceWeights:
         first, later = (Layout(kind) for kind in self.weights)

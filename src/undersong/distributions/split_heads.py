@@ -28,6 +28,11 @@ def inside(semiring: Semiring, first: Tensor, later: Tensor, stop: Tensor, lengt
         lengths: words, int [B].
     """
     positions = first.shape[1]
+    place = torch.arange(positions, device=lengths.device)
+    here = place <= lengths[:, None]  # [B, T + 1]
+    read = here[:, :, None] & here[:, None] & (place > 0)  # the rest may be anything: 0 * NaN would be in gradients
+    first, later = torch.where(read, first, 0.0), torch.where(read, later, 0.0)
+    stop = torch.where(here[..., None, None], stop, 0.0)
     stop_left, stop_right = stop.unbind(2)  # [B, T + 1, 2]
     done_left, done_right = [semiring.lift(stop_left[..., 0])], [semiring.lift(stop_right[..., 0])]  # by width [B, n]
     open_left, open_right, arc_left, arc_right = (done_left[:1] for _ in range(4))  # width 0 is never read

@@ -118,7 +118,9 @@ class Structured(Distribution, ABC):
         known: Tensor | None = self.__dict__.get("_known")
         if known is None or (torch.is_grad_enabled() and self._learning and not known.requires_grad):
             self.check_memory()
-            known = self.__dict__["_known"] = self._log_partition()
+            unasked = self._learning and not torch.is_grad_enabled()  # a kernel cannot see the latter: it never is
+            ours = self.replace([p.detach() for p in self.potentials]) if unasked else self
+            known = self.__dict__["_known"] = ours._log_partition()
         return known
 
     @property

@@ -17,7 +17,7 @@ KEPT = 2**26  # bytes that lie ready between calls; those longest unused go firs
 class Workspace(Protocol):
     """Made by its class from a size and a device; whoever borrows it finds what the last one left."""
 
-    nbytes: int
+    nbytes: int  # views included
 
 
 W = TypeVar("W", bound=Workspace)
