@@ -20,7 +20,7 @@ _KINDS = {
     "float": "a number",
     "bool": "true or false",
     "tuple": "a list in brackets, such as [0.8,0.1,0.1]",
-    "list": "a list in brackets, such as [0,1]",
+    "list": "a list in brackets, [x] or [x,y]",
 }
 _OWN = "or the dotted path of your own"
 _SAID = re.compile(rf"there is no class '.*?{_OWN}")
@@ -30,6 +30,11 @@ _MODULE = re.compile(
     r"Got value: (\S+?)(?=\. |$)"
 )
 _VALUE = re.compile(r"(Expected a [^\n]*?\. Got value: [^\n]*?)(?=\. Got value: |$)")
+_OR_NULL = re.compile(
+    r"Does not validate against any of the Union subtypes\n[^\n]*, <class 'NoneType'>\]\n\s*Errors:\n\s*- (.*?)\n"
+    r"\s*- Expected a <class 'NoneType'>\n[^\n]*\n\s*Given value: ",
+    re.DOTALL,
+)
 _FACTORY = re.compile(r"Callable\[\[([^\]]+)\]")
 _CLASS = re.compile(r"class_path[ =]'([\w.]+)'")
 
@@ -94,7 +99,7 @@ def plain(message: str) -> str:
     >>> plain(f'Parser key "objective": Type Callable expects a class: {option}')
     '--objective.n: AutoGen has no such option: it takes m, samples'
     """
-    message = _MODULE.sub(_no_module, message)
+    message = _MODULE.sub(_no_module, _OR_NULL.sub(r"\1. Got value: ", message))
     said = _SAID.search(message) or _OPTION.search(message) or _VALUE.search(message)
     keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()] if said else message)
     where = f"--{'.'.join(keys)}"

@@ -98,6 +98,8 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
         (["--model", "VEA"], "--model: there is no class 'VEA': take one that --help names, or the dotted path"),
         (["--objective", "Beta", "--objective.beta", "0,5"], "--objective.beta: there is no class '0,5': take a numb"),
         (["--epochs", "many"], "--epochs: Expected a whole number. Got value: many"),
+        (["--patience", "long"], "--patience: Expected a whole number. Got value: long"),
+        (["--model", "DMV", "--model.harmonic", "x"], "--model.harmonic: Expected a number. Got value: x"),
         (
             ["--model", "MixtureOfUnigrams", "--model.clusters", "4"],
             "--model.clusters: MixtureOfUnigrams has no such option: it takes latent, smoothing",
@@ -137,10 +139,21 @@ def test_a_mistake_is_said_without_the_list_of_all_flags(words, said, capsys):
     assert rest == ["`undersong train --help` tells its arguments."]
 
 
-def test_a_choice_of_words_is_said_as_one(capsys):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sample", "RUN", "--search", "beem"], "--search: Expected one of 'greedy', 'beam', 'sample'. Got value: be"),
+        (["tag", "RUN", "--split", "dev"], "--split: Expected one of 'train', 'valid', 'test'. Got value: dev"),
+        (["evaluate", "RUN", "--refine", "yes!"], "--refine: Expected true or false. Got value: yes!"),
+        (["evaluate", "RUN", "--measures", "Tags"], "--measures: Expected a list in brackets, [x] or [x,y]. Got value"),
+    ],
+)
+def test_what_a_value_may_be_is_said_in_a_line(words, said, capsys):
     with pytest.raises(SystemExit):
-        cli.main(["sample", "RUN", "--search", "beem"])
-    assert "--search: Expected one of 'greedy', 'beam', 'sample'. Got value: beem" in capsys.readouterr().err
+        cli.main(words)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"undersong {words[0]}: {said}")
+    assert len(rest) == 1
 
 
 def test_help_tells_where_sentences_come_from(capsys):
