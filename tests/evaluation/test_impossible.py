@@ -47,7 +47,7 @@ def test_they_are_counted_and_said(corpus: Corpus, tmp_path: Path) -> None:
     assert figures["impossible_sentences"] == sum(holding(corpus)) > 0
     assert figures["elbo"] is figures["nll_exact"] is figures["ppl_exact"] is None
     json.dumps(figures, allow_nan=False)
-    facts = {"split": "test", "event": "words", "precision": "fp32"}
+    facts = {"split": "test", "event": "words", "step": 10, "precision": "fp32"}
     said = Console(file=io.StringIO(), width=200)
     said.print(table({**figures, **facts}))
     assert re.search(rf"sentences of probability 0\W+{sum(holding(corpus))}\W+log p\(x\) is -inf", said.file.getvalue())

@@ -31,6 +31,16 @@ def test_patience_waits_for_the_schedules_and_the_best_is_kept(corpus, tmp_path)
     assert again.metrics()[-1]["step"] == 60
 
 
+def test_it_is_said_which_step_is_used_where_that_is_not_the_last(corpus, tmp_path, capsys):
+    still = partial(Gradient, lr=0.0)  # no look is better than the first
+    learn(corpus, tmp_path / "early", learner=still, epochs=2, quiet=False)
+    assert capsys.readouterr().err.endswith(" s. Step 10 was the best held out, and is the one used.\n")
+    assert main(["evaluate", str(tmp_path / "early"), "--samples", "1", "--subset", "1"]) == 0
+    assert "; step 10; fp32" in " ".join(capsys.readouterr().out.split())
+    learn(corpus, tmp_path / "last", learner=still, epochs=1, quiet=False)
+    assert "is the one used" not in capsys.readouterr().err
+
+
 def test_patience_reads_the_runs_own_objective_not_its_elbo(corpus, tmp_path, monkeypatch):
     """AutoGen's ELBO may fall while its objective rises."""
     looked = iter(range(100))

@@ -67,7 +67,8 @@ def table(figures: Figures) -> Table:
     for key, value in figures.items():
         if key.startswith(STRUCTURES) and value is not None:
             shown.add_row(key.replace("_", " "), _number(value) if isinstance(value, int) else f"{value:.3f}", "")
-    shown.caption = f"{figures['event']}; {figures['precision']}; what the model does not define is left out"
+    what = f"{figures['event']}; step {figures['step']}; {figures['precision']}"
+    shown.caption = f"{what}; what the model does not define is left out"
     return shown
 
 

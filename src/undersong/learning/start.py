@@ -192,7 +192,9 @@ def _fit(
                 resumption,
             )
             memory = fit.run(memory)
-            display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.")
+            earlier = memory.best_step not in (None, memory.step)
+            used = f" Step {memory.best_step} was the best held out, and is the one used." if earlier else ""
+            display.say(f"{folder}: {memory.stopped}; {memory.step} steps in {memory.seconds:.0f} s.{used}")
 
 
 def _done(own: Config, steps: int, learner: Learner, epoch: int) -> str:
