@@ -123,6 +123,10 @@ def test_a_users_own_class_works_by_dotted_path(corpus, tmp_path, monkeypatch):
     own = sys.modules["my_own_objectives"].Squared
     python = learn(corpus, tmp_path / "python", steps=1, objective=own(power=1.5))
     assert last_weights(python.path) == last_weights(out)
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "my_own_objectives")
+    with pytest.raises(UserError, match=r"no class my_own_objectives\.Squared \(No module .*: run .* in the folder"):
+        Run.load(out)
 
 
 def test_what_cannot_be_made_again_is_refused():

@@ -6,7 +6,8 @@ built are written as the same YAML. Knows nothing of models, files or the comman
 """
 
 import inspect
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,31 @@ def describe_arguments(function: Callable[..., Any], arguments: dict[str, Any]) 
     annotated = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]
     hints = get_type_hints(annotated)
     return {name: describe(v, _sizes(hints.get(name))) for name, v in arguments.items()}
+
+
+def need_classes(config: Any) -> None:
+    """See that Python finds every class of one's own that a configuration names by its dotted path.
+
+    Raises:
+        UserError: it does not find one.
+    """
+    for path in _class_paths(config):
+        try:
+            pkgutil.resolve_name(path)
+        except (ImportError, AttributeError) as error:
+            raise UserError(
+                f"There is no class {path} ({error}): run undersong in the folder that holds it, or name that "
+                "folder in PYTHONPATH."
+            ) from None
+
+
+def _class_paths(config: Any) -> Iterator[str]:
+    parts = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
+    for part in parts:
+        yield from _class_paths(part)
+    path = config.get("class_path") if isinstance(config, dict) else None
+    if isinstance(path, str) and "." in path and not path.startswith("undersong."):
+        yield path
 
 
 def _described(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:

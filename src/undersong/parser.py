@@ -23,11 +23,12 @@ _KINDS = {
     "list": "a list in brackets, [x] or [x,y]",
 }
 _OWN = "or the dotted path of your own"
-_SAID = re.compile(rf"there is no class '.*?{_OWN}")
+_SAID = re.compile(rf"there is no class '.*?{_OWN}(?: \([^)]*\))?")
 _OPTION = re.compile(r"Option '(\w+)' is not accepted")
 _MODULE = re.compile(
-    r"([\w.]+)\] expects a function or a callable class: (?:No module named|module \S+ has no) .*?"
-    r"Got value: (\S+?)(?=\. |$)"
+    r"(?:([\w.]+)\] expects a function or a callable class: |Problem with given class_path '(?P<named>[\w.]+)':\s+)"
+    r"(?P<why>No module named '[\w.]+'|module '[\w.]+' has no attribute '\w+')"
+    r"(?:\. Got value: (?:Namespace\(class_path=')?(?P<got>[\w.]*\w))?"
 )
 _VALUE = re.compile(r"(Expected a [^\n]*?\. Got value: [^\n]*?)(?=\. Got value: |$)")
 _OR_NULL = re.compile(
@@ -113,11 +114,13 @@ def plain(message: str) -> str:
 
 
 def _no_module(found: re.Match[str]) -> str:
-    """What to say of a dotted path that leads nowhere, where one of our classes is asked for."""
-    module, _, name = found[1].rpartition(".")
+    """What to say of a dotted path that leads nowhere: of one's own, or where one of our classes is asked for."""
+    path = found["named"] or found["got"]
+    module, _, name = (found[1] or "").rpartition(".")
     ours = module.startswith("undersong.")
     known = sorted(cls.__name__ for cls in _choices(getattr(import_module(module), name))) if ours else []
-    return f"there is no class '{found[2]}': take {', '.join(known) or 'one that --help names'}, {_OWN}"
+    looked = "" if path.startswith("undersong.") else f" ({found['why']}, in this folder or in PYTHONPATH)"
+    return f"there is no class '{path}': take {', '.join(known) or 'one that --help names'}, {_OWN}{looked}"
 
 
 def _kinds(message: str) -> str:

@@ -122,6 +122,15 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
         ),
         (["--model.decoder", "undersong.Decodr"], "--model.decoder: there is no class 'undersong.Decodr': take Bag"),
         (["--model", "undersong.no.X"], "--model: there is no class 'undersong.no.X': take one that --help names"),
+        (
+            ["--inference.encoder", "undersong.nets.Mine", "--inference.encoder.hidden", "3"],
+            "--inference.encoder: there is no class 'undersong.nets.Mine': take BagEncoder, RecurrentEncoder, or the ",
+        ),
+        (
+            ["--objective", "Beta", "--objective.beta", "undersong_not_there.Mine"],
+            "--objective.beta: there is no class 'undersong_not_there.Mine': take one that --help names, or the dotted "
+            "path of your own (No module named 'undersong_not_there', in this folder or in PYTHONPATH)",
+        ),
         (["--model.decoder.hidden", "x"], "--model.decoder.hidden: Expected a whole number. Got value: x"),
         (
             ["--model", "GaussianMixture", "--model.vectors", "v.safetensors"],

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from undersong.configurable import describe_arguments
+from undersong.configurable import describe_arguments, need_classes
 from undersong.errors import UserError
 from undersong.files import write_atomically
 
@@ -53,6 +53,7 @@ def instantiate(function: Callable[..., Any], config: Config) -> dict[str, Any]:
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
+    need_classes(config)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_function_arguments(function)
     try:
