@@ -88,6 +88,8 @@ def test_several_seeds_are_several_runs_each_as_if_alone(corpus, tmp_path):
     alone = learn(corpus, tmp_path / "alone", seeds=[3])
     assert last_weights(alone.path) == last_weights(runs[1].path)
     assert last_weights(alone.path) != last_weights(runs[0].path)
+    with pytest.raises(UserError, match=r"holds no run .* name one of those in it, such as .*all/seed-0\.$"):
+        Run.load(tmp_path / "all")
 
 
 def test_a_folder_that_exists_is_refused(corpus, tmp_path):

@@ -37,7 +37,9 @@ def read(path: Path) -> Config:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path.parent} holds no run (no {path.name}): train one with `undersong train`.") from None
+        within = sorted(str(found.parent) for found in path.parent.glob(f"*/{path.name}"))  # one for each seed
+        advice = f"name one of those in it, such as {within[0]}" if within else "train one with `undersong train`"
+        raise UserError(f"{path.parent} holds no run (no {path.name}): {advice}.") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read ({error}).") from None
     if not isinstance(config, dict):
