@@ -14,6 +14,8 @@ from typing import Any, NoReturn, get_args
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter
 
+from undersong.files import reason
+
 _NO_CLASS = re.compile(r"Expected a dot import path string: (\S+)")
 _KINDS = {
     "int": "a whole number",
@@ -84,6 +86,16 @@ class ConfigFile(ActionConfigFile):
         self.reread = reread
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        try:
+            names = yaml.safe_load(Path(values).read_text(encoding="utf-8"))
+        except OSError as error:
+            parser.error(f"--config: {values} cannot be read: {reason(error)}")
+        except (ValueError, yaml.YAMLError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", wrong in line {mark.line + 1}" if mark else ""
+            parser.error(f"--config: {values} is no YAML file{line}: {getattr(error, 'problem', error)}")
+        if not isinstance(names, dict):
+            parser.error(f"--config: {values} holds no arguments: write each as `name: value` on a line of its own")
         config = self.reread(Path(values)) if self.reread else None
         super().__call__(parser, cfg, values if config is None else yaml.safe_dump(config), option_string)
 
@@ -105,7 +117,7 @@ def plain(message: str) -> str:
     keys = re.findall(r'Parser key "([^"]+)"', message[: said.start()] if said else message)
     where = f"--{'.'.join(keys)}"
     if said and said.re is _OPTION:
-        return f"{where}.{said[1]}: {_no_option(message[: said.start()], message[said.end() :])}"
+        return f"--{'.'.join([*keys, said[1]])}: {_no_option(message[: said.start()], message[said.end() :])}"
     if said and said.re is _SAID:
         return f"{where}: {said[0]}"
     if said and len(keys) > 1:

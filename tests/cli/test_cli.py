@@ -165,6 +165,29 @@ def test_what_a_value_may_be_is_said_in_a_line(words, said, capsys):
     assert len(rest) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "--config: {} cannot be read: No such file or directory"),
+        ("epochs:\n  [", "--config: {} is no YAML file, wrong in line 2: expected the node content"),
+        ("epochs 3", "--config: {} holds no arguments: write each as `name: value` on a line of its own"),
+        ("", "--config: {} holds no arguments"),
+        ("epohcs: 3", "--epohcs: there is no such option"),
+        ("epochs: many", "--epochs: Expected a whole number. Got value: many"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_arguments_is_said_in_a_line(content, said, tmp_path, capsys):
+    file = tmp_path / "mine.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["train", "CORPUS", "--out", "RUN", "--config", str(file)])
+    assert stopped.value.code == 2
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"undersong train: {said.format(file)}")
+    assert len(rest) == 1
+
+
 def test_help_tells_where_sentences_come_from(capsys):
     with pytest.raises(SystemExit):
         cli.main(["encode", "--help"])
