@@ -48,6 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 for input that cannot be used, said in one sentence; 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    said_by = f"undersong {words[0]}" if words and words[0] in COMMANDS else "undersong"
+    _ready_streams()
+    try:
+        with _stoppable(), _flushing():
+            return _answer(words)
+    except UserError as error:
+        print(f"{said_by}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, such as head, has enough
+        _drop_output()
+        return 0
+    except OSError as error:
+        _drop_output()
+        print(f"{said_by}: {error.filename or 'a file or standard output'}: {reason(error)}.", file=sys.stderr)
+        return 2
+
+
+def _answer(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0
@@ -60,23 +80,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a user's own classes, by dotted path
     keep_freed()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # for terminals of few characters
+    return _run(words[0], words[1:])
+
+
+def _ready_streams() -> None:
+    """Where a stream is closed, what is said goes nowhere; no terminal of few characters stops a command."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (to the end)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _flushing() -> Iterator[None]:
+    """See what was printed off while it can still be told that it went nowhere."""
     try:
-        with _stoppable():
-            return _run(words[0], words[1:])
-    except UserError as error:
-        print(f"undersong {words[0]}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader, such as head, has enough
+        yield
+    except SystemExit:  # after help
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """What standard output does not take goes nowhere, and the interpreter's end has nothing to say of it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        print(f"undersong {words[0]}: {error.filename or 'a file'}: {reason(error)}.", file=sys.stderr)
-        return 2
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The command line as a process: where it finds a user's classes, and how it says that it was interrupted."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,3 +38,30 @@ def test_an_interrupted_command_ends_with_130(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(cli.COMMANDS, "try", ("tests:try", "try it"))
     monkeypatch.setattr(cli, "_function", lambda name: command)
     assert cli.main(["try"]) == 130
+
+
+def run_it(words: str, buffered: bool) -> tuple[int, str]:
+    """How a shell's line that calls the command as ``$US`` ends, and what is said on standard error."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment |= {"US": f"{sys.executable} -m undersong.cli"} | ({} if buffered else {"PYTHONUNBUFFERED": "1"})
+    done = subprocess.run(["bash", "-c", words], env=environment, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_a_reader_that_has_gone_ends_it_in_silence(word: str, buffered: bool) -> None:
+    assert run_it(f"set -o pipefail; $US {word} | true", buffered) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("buffered", [True, False])
+def test_output_that_cannot_be_written_is_told_in_a_sentence(buffered: bool) -> None:
+    code, said = run_it("$US --help > /dev/full", buffered)
+    assert code == 2
+    assert said == "undersong: a file or standard output: No space left on device.\n"
+
+
+def test_closed_streams_stop_nothing() -> None:
+    write = "import sys, undersong.cli as cli; code = cli.main(['nonsense']); sys.stdout.write('x'); sys.exit(code)"
+    assert run_it(f'{sys.executable} -c "{write}" >&- 2>&-', True) == (2, "")
