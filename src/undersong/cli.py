@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin
 from undersong.errors import UserError
 from undersong.files import reason
 from undersong.memory import keep_freed
+from undersong.settings import need_text
 
 COMMANDS = {
     "prepare": ("undersong.data.prepare:prepare", "turn text into a corpus ready for training"),
@@ -77,6 +78,7 @@ def _answer(words: list[str]) -> int:
     if words[0] not in COMMANDS:
         print(f"undersong: there is no command {words[0]!r}.\n\n{_overview()}", file=sys.stderr)
         return 2
+    need_text(*words)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a user's own classes, by dotted path
     keep_freed()

@@ -59,6 +59,21 @@ def need_share(**settings: float) -> None:
             raise UserError(f"{name} is {value:g}: it must be a share, from 0 to 1.")
 
 
+def need_text(*given: str) -> None:
+    r"""Every text, or name of a file, can be written as UTF-8: what the system gives may hold bytes that are none.
+
+    >>> need_text("caf\udce9.txt")
+    Traceback (most recent call last):
+    undersong.errors.UserError: 'caf\udce9.txt' is not UTF-8 text: convert it, or rename the file or folder.
+
+    Raises:
+        UserError: one cannot.
+    """
+    for text in given:
+        if not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise UserError(f"{text!a} is not UTF-8 text: convert it, or rename the file or folder.")
+
+
 def lowest_bits(seed: int, bits: int = 64) -> int:
     """A seed as a generator takes it: any integer, negative or huge, brought into 0 to 2^bits - 1.
 

@@ -31,7 +31,7 @@ from undersong.data.tally import Tally, count, of_split
 from undersong.data.tokens import Tokenizer, dump
 from undersong.data.writer import SplitWriter
 from undersong.errors import UserError
-from undersong.settings import need_share
+from undersong.settings import need_share, need_text
 
 _FORMAT = 1  # of the folder
 _MARK = "corpus.json"
@@ -106,6 +106,7 @@ def prepare(
     if punctuation not in ("keep", "drop"):
         raise UserError(f"--punctuation {punctuation!r} is neither: choose keep or drop.")
     need_share(annotated=annotated)
+    need_text(source)
     columns = Columns(text_column, label_column, split_column, header)
     _apart(source, Path(out))
     separator = unescaped(sentence_separator) if sentence_separator else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from undersong.errors import UserError
+from undersong.settings import need_text
 
 
 def gather(sentences: Sequence[str], file: Path | None = None) -> list[str]:
@@ -18,9 +19,7 @@ def gather(sentences: Sequence[str], file: Path | None = None) -> list[str]:
     if sentences:
         if file is not None:
             raise UserError("sentences were given both as arguments and in a file: use one of the two.")
-        for sentence in sentences:
-            if not sentence.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in sentence):
-                raise UserError(f"the sentence {sentence!a} is not UTF-8 text: convert it.")
+        need_text(*sentences)
         return list(sentences)
     if file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise UserError("no sentences were given: write them as arguments, or use --file FILE, or pipe them in.")

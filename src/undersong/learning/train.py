@@ -4,6 +4,7 @@ Its signature is the configuration of a run: what the command line takes, what `
 trained from again. Knows nothing of how a step is made or what is shown.
 """
 
+import os
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from undersong.learning.start import go_on, start
 from undersong.learning.system import System
 from undersong.models import VAE
 from undersong.objectives import ELBO, Objective
-from undersong.settings import need
+from undersong.settings import need, need_text
 
 
 @telling
@@ -100,6 +101,7 @@ def train(
         raise UserError(f"seeds {seeds}: give at least one, each once.")
     if any(not -(2**63) <= seed < 2**63 for seed in seeds):
         raise UserError(f"seeds {seeds}: each must be a whole number of 64 bits, from -2^63 to 2^63 - 1.")
+    need_text(*map(os.path.abspath, (corpus, *folders.values())))
     for folder in folders.values():
         if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder} exists already: choose another --out, or go on with that run by --resume true.")
