@@ -22,7 +22,7 @@ from undersong.models import (
     MixtureOfRNNs,
     MixtureOfUnigrams,
 )
-from undersong.models.base import event
+from undersong.models.base import event, scores_ends
 from undersong.nets import BagEncoder, BagOfWords, FirstWords, RecurrentDecoder
 from undersong.nets.gaussian_sum import GaussianSum
 from undersong.objectives import ELBO
@@ -61,8 +61,10 @@ def test_models_of_bags_score_one_event_and_models_of_sentences_another():
     assert {event(m) for m in [*bags, ContinuousNaiveBayes(9, 2), MixtureOfUnigrams(9, 2)]} == {"bag of words"}
     sentences = [VAE(9, 2, TINY), LanguageModel(9, TINY), MixtureOfRNNs(9, 2, 2, TINY)]
     assert {event(m) for m in sentences} == {"words and end of sentence"}
-    told = {event(MixtureOfExperts(9, 2, 2, FIRST, decoder)) for decoder in (BagOfWords, TINY)}
-    assert len(told) == 2
+    told = [MixtureOfExperts(9, 2, 2, FIRST, decoder) for decoder in (BagOfWords, TINY)]
+    after = "what follows the first 2 words"
+    assert [event(m) for m in told] == [after, f"{after}, and end of sentence"]
+    assert [scores_ends(m) for m in told] == [False, True]
 
 
 @pytest.mark.parametrize("ends", [True, False])

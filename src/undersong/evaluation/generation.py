@@ -8,6 +8,7 @@ import torch
 from undersong.evaluation.measure import Figures, Measure
 from undersong.evaluation.subject import NotApplicable, Subject
 from undersong.measures import diversity, generation
+from undersong.models.base import scores_ends
 from undersong.settings import need
 
 
@@ -18,6 +19,8 @@ class Lengths(Measure):
 
     def __call__(self, subject: Subject) -> Figures:
         """See ``measures.generation.length_comparison``."""
+        if not scores_ends(subject.system.model):
+            raise NotApplicable("the model does not say where a sentence ends")
         written = [len(ids) for ids in subject.sample_ids]
         return generation.length_comparison(written, subject.split.lengths)
 

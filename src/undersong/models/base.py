@@ -44,8 +44,8 @@ class ExactModel(Model, Protocol):
     """A model whose posterior and marginal are computed exactly.
 
     Where z is discrete the posterior's ``log_partition`` [B] is log p(x), and its gradients are expected counts. A
-    model that scores another event than "words and end of sentence" says so in an attribute ``event`` (its last words
-    "end of sentence" where that is scored too), and one that reads some annotation only, in ``annotation``.
+    model that scores another event than "words and end of sentence" says so in an attribute ``event`` (with "end of
+    sentence" in it where that is scored too), and one that reads some annotation only, in ``annotation``.
     """
 
     def posterior(self, x: Batch, *, given: bool = False) -> Distribution:
@@ -137,8 +137,8 @@ def event(model: Model) -> str:
 
 
 def scores_ends(model: Model) -> bool:
-    """Whether the ends of sentences are scored too: the last thing ``event`` names. Where not, lengths are given."""
-    return event(model).endswith("end of sentence")
+    """Whether the ends of sentences are scored too, as ``event`` says. Where they are not, lengths are given."""
+    return "end of sentence" in event(model)
 
 
 def reads(model: Model) -> str | None:

@@ -7,6 +7,7 @@ given and never scored, so that its likelihood compares only with that of models
 of what the context is made of.
 """
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -58,7 +59,7 @@ class MixtureOfExperts(Configurable, nn.Module, Mixture):
         self.gate = nn.Linear(self.context.width, latent)
         self.experts = Experts(vocab, latent, self.context.width, code, decoder, separate)
         self.ends = self.experts.event == WORDS_AND_END
-        self.event = self.context.event if self.ends else f"{self.context.event}, but for the end"
+        self.event = self.context.event if self.ends else re.sub(",? and end of sentence", "", self.context.event)
 
     def log_weights(self, x: Batch | None = None) -> Tensor:
         """log p(z = k|c): [B, K], nats.
