@@ -93,6 +93,14 @@ def test_settings_that_make_no_sense_are_refused_before_anything_is_written(tmp_
     assert not (tmp_path / "new").exists()
 
 
+def test_a_file_of_another_kind_is_never_replaced(tmp_path):
+    store(tmp_path / "corpus", [[4, 5, 6], [7, 8]], 10)
+    (tmp_path / "mine.csv").write_text("a b c\n")
+    with pytest.raises(UserError, match=r"mine\.csv does not end in \.safetensors"):
+        write_vectors(tmp_path / "corpus", out=tmp_path / "mine.csv", size=3)
+    assert (tmp_path / "mine.csv").read_text() == "a b c\n"
+
+
 @pytest.mark.parametrize("seed", [0, -1, 2**70])
 def test_one_line_says_what_was_written(tmp_path, capsys, seed):
     store(tmp_path / "corpus", [[4, 5, 6], [7, 8]], 10)

@@ -65,8 +65,11 @@ def write_vectors(
         ``out``, of which a line on standard error says how much it holds.
 
     Raises:
-        UserError: the corpus cannot be used, or a setting makes no sense.
+        UserError: the corpus cannot be used, a setting makes no sense, or the file has another ending.
     """
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise UserError(f"{out} does not end in .safetensors: an older file there would be replaced, so name it thus.")
     opened = Corpus.open(corpus)
     vocab = opened.vocab_size
     if not 1 <= size < vocab:
@@ -78,7 +81,6 @@ def write_vectors(
     need_finite(shift=shift)
     found = vectors_of(opened.train, vocab, size, window, shift, seed)
     about = {"corpus": opened.hash, "size": size, "window": window, "shift": shift, "seed": seed}
-    out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, save(found._asdict(), metadata={"about": json.dumps(about)}))
     print(f"{out}: {vocab:,} words, {size} dimensions", file=sys.stderr)
