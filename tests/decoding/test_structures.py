@@ -217,7 +217,9 @@ def test_commands_on_clusters(runs: dict[str, Run], tmp_path: Path, capsys: pyte
     assert main(["cluster", path]) == 0
     assert "4 clusters" in capsys.readouterr().out
     assert main(["cluster", path, "--json"]) == 0
-    assert {"cluster", "share", "words", "sentences"} == json.loads(capsys.readouterr().out)[0].keys()
+    written = capsys.readouterr().out
+    assert {"cluster", "share", "words", "sentences"} == json.loads(written)[0].keys()
+    assert len(written.splitlines()) == len(json.loads(written)) + 2  # a row a line, as of every command
     assert main(["cluster", str(runs["hmm"].path), "the dog"]) == 2
     assert "use a mixture" in capsys.readouterr().err
 

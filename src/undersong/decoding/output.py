@@ -26,8 +26,19 @@ from undersong.text import readable, shows, visible
 
 def as_json(results: Sequence[Any]) -> str:
     """A JSON list of results, one a line."""
-    rows = (json.dumps(asdict(result), ensure_ascii=False) for result in results)
-    return "[\n" + ",\n".join(map(_escaped, rows)) + "\n]" if results else "[]"
+    return json_rows(asdict(result) for result in results)
+
+
+def json_rows(rows: Iterable[Any]) -> str:
+    r"""A JSON list, a row a line; what would not show is escaped, all other letters stand as they are.
+
+    >>> print(json_rows([{"words": ["naïve", "\u202e"]}]))
+    [
+    {"words": ["naïve", "\u202e"]}
+    ]
+    """
+    written = ",\n".join(_escaped(json.dumps(row, ensure_ascii=False)) for row in rows)
+    return f"[\n{written}\n]" if written else "[]"
 
 
 def tagged(sentence: Annotated) -> str:

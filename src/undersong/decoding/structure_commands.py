@@ -3,7 +3,6 @@
 Results go to standard output, words outside the vocabulary and progress to standard error. Knows nothing of models.
 """
 
-import json as json_text
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -60,7 +59,7 @@ def tag_command(run: Path, sentences: list[str], reading: Reading, conllu: bool 
     loaded = Run.load(run)
     found = tag(loaded, _given(loaded, sentences, reading))
     if reading.json:
-        print(_json({"words": s.words, "tags": s.tags, "segments": s.spans} for s in found))
+        print(output.json_rows({"words": s.words, "tags": s.tags, "segments": s.spans} for s in found))
     elif conllu:
         sys.stdout.write(write_conllu(output.harmless(found, sys.stdout.isatty())))
     else:
@@ -80,7 +79,7 @@ def parse_command(run: Path, sentences: list[str], reading: Reading) -> int:
     loaded = Run.load(run)
     found = parse(loaded, [Sentence(s.words) for s in _given(loaded, sentences, reading)])
     if reading.json:  # constituents are (first word, word after the last, symbol)
-        print(_json({"words": s.words, "heads": s.heads, "constituents": s.spans} for s in found))
+        print(output.json_rows({"words": s.words, "heads": s.heads, "constituents": s.spans} for s in found))
     else:
         write = write_trees if found and found[0].heads is None else write_conllu
         sys.stdout.write(write(output.harmless(found, sys.stdout.isatty())))
@@ -126,7 +125,7 @@ def cluster_command(
         return 0
     described = describe_clusters(loaded, getattr(loaded.corpus(), split), words, examples)
     if json:
-        print(_json(asdict(c) for c in described))
+        print(output.json_rows(asdict(c) for c in described))
     else:
         Console(highlight=False, markup=False).print(_table(described))
     return 0
@@ -159,7 +158,3 @@ def _given(run: Run, texts: list[str], reading: Reading) -> list[Sentence]:
     if line:
         print(line, file=sys.stderr)
     return found
-
-
-def _json(rows: object) -> str:
-    return json_text.dumps(list(rows), ensure_ascii=True)  # type: ignore[call-overload]
