@@ -82,12 +82,8 @@ def test_it_trains_for_as_long_as_the_machine_has_time(small, tmp_path, monkeypa
     demo(out=out, vocabulary=300)
     shown = capsys.readouterr().out
     steps = 3 * _EPOCH if minutes else 40  # no time is left, but what was measured is learned
-    assert json.loads((out / "demo.json").read_text()) == {
-        "epochs": None,
-        "vocabulary": 300,
-        "seed": 0,
-        "steps": steps if minutes else _EPOCH // 2,
-    }
+    kept = {"epochs": None, "vocabulary": 300, "seed": 0, "steps": steps}
+    assert json.loads((out / "demo.json").read_text()) == kept
     assert ("longer than ten minutes" in shown) == (not minutes)
     for name in ("vae", "autogen"):
         assert f"sentences for {steps / _EPOCH:.2f} epochs ({steps} steps), " in shown
@@ -132,14 +128,16 @@ def test_told_to_stop_it_leaves_no_process_behind_and_called_again_goes_on(small
 
 
 def test_the_steps_are_those_that_fit_and_never_more_than_three_epochs_or_less_than_half_a_one():
-    epoch, (_, done), after = 2725, module._MEASURED, module._AFTER
-    assert module._fitting(480, 0.03, epoch) == 3 * epoch
-    for a_step in (0.06, 0.1, 0.15):
-        steps = module._fitting(480, a_step, epoch)
-        assert 0.5 * epoch < steps < 3 * epoch
-        assert (steps - done + after * epoch) * a_step == pytest.approx(480, abs=a_step)
-    assert module._fitting(480, 1.0, epoch) == round(0.5 * epoch)
-    assert module._fitting(-5.0, 0.03, epoch) == round(0.5 * epoch)
+    epoch, after = 2725, module._AFTER
+    assert module._fitting(300, 480, 0.03, epoch) == 3 * epoch
+    for done in (300, 2000):
+        for a_step in (0.09, 0.12, 0.15):
+            steps = module._fitting(done, 480, a_step, epoch)
+            assert 0.5 * epoch < steps < 3 * epoch
+            assert (steps - done + after * epoch) * a_step == pytest.approx(480, abs=a_step)
+    assert module._fitting(300, 480, 1.0, epoch) == round(0.5 * epoch)
+    assert module._fitting(300, -5.0, 0.03, epoch) == round(0.5 * epoch)
+    assert module._fitting(2000, -5.0, 0.03, epoch) == 2000
 
 
 def told(folder, *lines):
@@ -151,10 +149,10 @@ def told(folder, *lines):
 
 def test_the_speed_is_that_between_the_measured_steps(tmp_path):
     lines = [("train", 20, 9.0), ("train", 100, 20.0), ("valid", 200, 30.0), ("train", 310, 41.0), ("train", 400, 99.0)]
-    assert module._seconds_a_step(told(tmp_path, *lines)) == pytest.approx(0.1)
+    assert module._seconds_a_step(told(tmp_path, *lines), 100, 300) == pytest.approx(0.1)
     for damaged in ([], lines[:3], lines[3:]):
         with pytest.raises(UserError, match=r"metrics\.jsonl does not tell the machine's speed: choose another --out"):
-            module._seconds_a_step(told(tmp_path, *damaged))
+            module._seconds_a_step(told(tmp_path, *damaged), 100, 300)
 
 
 def test_the_slower_of_the_two_tells_how_long_both_learn_and_what_was_chosen_is_kept(tmp_path, monkeypatch):
@@ -165,7 +163,10 @@ def test_the_slower_of_the_two_tells_how_long_both_learn_and_what_was_chosen_is_
         trained.append(int(flags[-1].removeprefix("--steps=")))
         same.append(flags[:-1])
         for name, a_step in (("vae", 0.5), ("autogen", 1.0)):
-            told(out / name, ("train", 5, 60.0), ("train", 40, 60.0 + 35 * a_step))
+            lines = [("train", 5, 60.0), ("train", 40, 60.0 + 35 * a_step)]
+            if trained[-1] > 40:  # neighbours came: three times as slow
+                lines.append(("train", trained[-1], 60.0 + (35 + 3 * (trained[-1] - 40)) * a_step))
+            told(out / name, *lines)
 
     monkeypatch.setattr(module, "_SENTENCES", 1)
     monkeypatch.setattr(module, "_MEASURED", (5, 40))
@@ -176,10 +177,12 @@ def test_the_slower_of_the_two_tells_how_long_both_learn_and_what_was_chosen_is_
         asked = module._remembered(tmp_path / "demo.json", asked)
         module._trained(corpus, tmp_path, asked, time.monotonic() - 100, console)
         asked = {"epochs": None, "seed": 0}
-    assert trained[0] == 40
-    assert trained[1] == trained[2] == pytest.approx(40 + 380 - 0.5 * 240, abs=2)  # a hundred seconds are gone
-    assert same[0] == same[1] == same[2]  # all but the steps: a run goes on with what it was begun with
-    assert len(trained) == 3
+    first, half, last, again = trained
+    assert first == 40
+    at_first = 40 + 380 - 0.5 * 240  # a hundred seconds are gone
+    assert half == pytest.approx((40 + at_first) / 2, abs=2)
+    assert last == again == pytest.approx(half + 380 / 3 - 0.5 * 240, abs=2)
+    assert all(flags == same[0] for flags in same)  # all but the steps: a run goes on with what it was begun with
 
 
 def test_models_whose_metrics_were_removed_are_shown_all_the_same(tmp_path):

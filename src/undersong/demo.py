@@ -1,7 +1,7 @@
 """The main job in ten minutes: a VAE and an AutoGen model of the same size, trained, judged and compared.
 
 Both learn from WordNet's definitions and differ in one number: m, how many reconstructions are asked for beside the
-generation (``AutoGen(0)`` is the ELBO). How long they learn is chosen on the machine: their first steps tell its speed.
+generation (``AutoGen(0)`` is the ELBO). How long they learn is chosen on the machine: their own steps tell its speed.
 Knows nothing that a user of the command line does not: it calls the same functions, and shows only what they answer.
 """
 
@@ -10,7 +10,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -152,9 +152,7 @@ def _trained(corpus: Corpus, out: Path, asked: Asked, started: float, console: C
 
     if asked["epochs"] is None and asked.get("steps") is None:
         console.print(f"The first {_MEASURED[1]} steps tell how many fit into ten minutes on this machine.")
-        train(_MEASURED[1])
-        a_step = max(_seconds_a_step(out / name / METRICS) for name in _OBJECTIVES)
-        asked = {**asked, "steps": _fitting(60 * _MINUTES - (time.monotonic() - started), a_step, epoch)}
+        asked = {**asked, "steps": _chosen(train, out, started, epoch)}
         _remember(out / _ASKED, asked)
     steps = asked.get("steps") or most
     if steps < most:
@@ -163,15 +161,29 @@ def _trained(corpus: Corpus, out: Path, asked: Asked, started: float, console: C
     return [Run.load(out / name) for name in _OBJECTIVES]
 
 
-def _fitting(left: float, a_step: float, epoch: int) -> int:
-    """Steps, of them all, that fit into the seconds ``left``, where ``epoch`` of them are one."""
-    fit = _MEASURED[1] + left / a_step - _AFTER * epoch
-    return round(min(max(fit, _LEAST * epoch), _MOST * epoch))
+def _chosen(train: Callable[[int], None], out: Path, started: float, epoch: int) -> int:
+    """Steps, as the first ones tell, and once more those to half-way, since neighbours come and go: these are taken."""
+
+    def fitting(since: int, done: int) -> int:
+        train(done)
+        a_step = max(_seconds_a_step(out / name / METRICS, since, done) for name in _OBJECTIVES)
+        return _fitting(done, 60 * _MINUTES - (time.monotonic() - started), a_step, epoch)
+
+    since, done = _MEASURED
+    steps = fitting(since, done)
+    half = (done + steps) // 2
+    return fitting(done, half) if half > done else steps
 
 
-def _seconds_a_step(metrics: Path) -> float:
+def _fitting(done: int, left: float, a_step: float, epoch: int) -> int:
+    """Steps, those ``done`` among them, that fit into the seconds ``left``, where ``epoch`` of them are one."""
+    fit = done + left / a_step - _AFTER * epoch
+    return round(max(done, min(max(fit, _LEAST * epoch), _MOST * epoch)))
+
+
+def _seconds_a_step(metrics: Path, since: int, until: int) -> float:
     lines = [line for line in read_record(metrics) if line["kind"] == "train"]
-    first, last = (next((line for line in lines if line["step"] >= step), None) for step in _MEASURED)
+    first, last = (next((line for line in lines if line["step"] >= step), None) for step in (since, until))
     if first is None or last is None or first is last:
         raise UserError(
             f"{metrics} does not tell the machine's speed: choose another --out, or remove {metrics.parent}."
