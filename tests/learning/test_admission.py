@@ -8,16 +8,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.learning.small import WORDS, learn
+from tests.learning.small import WORDS, learn, make_corpus
 
 from undersong.data.store import SPLITS, Corpus
 from undersong.data.tokens import Tokenizer
+from undersong.data.vectors import write_vectors
 from undersong.data.writer import SplitWriter
 from undersong.errors import UserError
-from undersong.inference import Amortized, Observed, ObservedStructure
-from undersong.learning import EM, GeneralizedEM, StepwiseEM, ViterbiEM
+from undersong.estimators import Marginal
+from undersong.inference import Amortized, Exact, Observed, ObservedStructure
+from undersong.learning import EM, GeneralizedEM, PosteriorMeans, StepwiseEM, ViterbiEM
 from undersong.learning.admission import _hardest
-from undersong.models import DMV, HMM, PCFG, CompoundPCFG, MixtureOfUnigrams, NeuralHMM
+from undersong.models import (
+    DMV,
+    HMM,
+    PCFG,
+    CompoundPCFG,
+    FactorialHMM,
+    GaussianHMM,
+    GaussianMixture,
+    MixtureOfUnigrams,
+    NeuralHMM,
+)
+from undersong.nets import GaussianSum, MeanOfWords
 
 Known = Mapping[str, Sequence[int]]
 TINY_GRAMMAR = {"nonterminals": 2, "preterminals": 2, "size": 4}
@@ -116,3 +129,25 @@ def test_the_sentences_tried_are_the_shortest_and_those_of_the_largest_label_and
     known = {"labels": [0] * 11 + [3] + [0] * 18, "tags": [0, 1, 2, 1, 0]}
     split = Corpus.open(store(tmp_path / "corpus", known, {"train": 1})).train
     assert _hardest(split) == [0, 11, 20]
+
+
+def test_vectors_of_other_words_are_refused_though_they_are_as_many(tmp_path: Path) -> None:
+    """Else each word would have another's vector, and nobody would know."""
+    own, other = make_corpus(tmp_path / "own"), make_corpus(tmp_path / "other")
+    Tokenizer.of_words(reversed(WORDS)).save(other / "tokenizer.json")
+    file = write_vectors(own, out=tmp_path / "own.safetensors", size=4)
+    run = learn(own, tmp_path / "run", steps=1)
+    made: list[Any] = [
+        partial(GaussianHMM, vectors=file, states=2),
+        partial(FactorialHMM, chains=1, states=2, emission=partial(GaussianSum, vectors=file)),
+        partial(GaussianMixture, latent=2, vectors=partial(MeanOfWords, file=file)),
+        partial(GaussianMixture, latent=2, vectors=partial(PosteriorMeans, run=run.path)),
+    ]
+    for number, model in enumerate(made):
+        choices = {"model": model, "inference": Exact, "estimator": Marginal(), "learner": EM, "steps": 1}
+        with pytest.raises(
+            UserError, match=r"is made of vectors for other words than those of .*other, though as many"
+        ):
+            learn(other, tmp_path / f"refused-{number}", **choices)
+        assert not (tmp_path / f"refused-{number}").exists()
+        learn(own, tmp_path / f"run-{number}", **choices)

@@ -9,6 +9,7 @@ Knows nothing of files of text or of splits.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import tokenizers
@@ -96,6 +97,11 @@ class Tokenizer:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def mark(self) -> str:
+        """What tells this vocabulary from others, of as many words too."""
+        return sha256("\n".join(self.names).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without start or end."""

@@ -36,10 +36,12 @@ class WordVectors(NamedTuple):
     Attributes:
         vectors: float32 [V, D]; nought for a word that the training split does not hold.
         counts: how often the training split holds each word: int64 [V].
+        vocabulary: the mark of the ``Tokenizer`` whose words they are; None where the file does not tell.
     """
 
     vectors: NDArray[np.float32]
     counts: NDArray[np.int64]
+    vocabulary: str | None = None
 
     @property
     def mark(self) -> str:
@@ -80,9 +82,17 @@ def write_vectors(
     need_above(0, shift=shift)
     need_finite(shift=shift)
     found = vectors_of(opened.train, vocab, size, window, shift, seed)
-    about = {"corpus": opened.hash, "size": size, "window": window, "shift": shift, "seed": seed}
+    about = {
+        "corpus": opened.hash,
+        "vocabulary": opened.tokenizer.mark,
+        "size": size,
+        "window": window,
+        "shift": shift,
+        "seed": seed,
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, save(found._asdict(), metadata={"about": json.dumps(about)}))
+    tensors: dict[str, NDArray[Any]] = {"vectors": found.vectors, "counts": found.counts}
+    write_atomically(out, save(tensors, metadata={"about": json.dumps(about)}))
     print(f"{out}: {vocab:,} words, {size} dimensions", file=sys.stderr)
     return out
 
@@ -113,13 +123,14 @@ def read_vectors(path: Path, vocab: int) -> WordVectors:
     make = f"`undersong vectors CORPUS --out {path}`"
     try:
         with safe_open(path, framework="numpy") as file:
-            found = WordVectors(file.get_tensor("vectors"), file.get_tensor("counts"))
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            found = WordVectors(file.get_tensor("vectors"), file.get_tensor("counts"), about.get("vocabulary"))
     except OSError:
         raise UserError(
             f"{path} holds no word vectors, or is not there: make them with {make}, or name another file (`undersong "
             "train --model.help MODEL` tells with which option)."
         ) from None
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise UserError(f"{path} is no file of word vectors ({error}): make one with {make}.") from None
     if len(found.vectors) != vocab:
         raise UserError(

@@ -6,7 +6,6 @@ Knows nothing of how a figure is computed, nor of how it is shown.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,10 +99,9 @@ def evaluate(
 
 def scored(run: Run) -> str:
     """What a likelihood is the likelihood of; perplexities of different events do not compare."""
-    names = "\n".join(run.tokenizer.names).encode("utf-8", "surrogatepass")
     what = event(run.system.model)
     what = what.replace("words", "word pieces") if run.tokenizer.is_bpe else what
-    return f"{what}, vocabulary {sha256(names).hexdigest()[:8]}"
+    return f"{what}, vocabulary {run.tokenizer.mark}"
 
 
 def stored(folder: Path) -> dict[str, Figures]:

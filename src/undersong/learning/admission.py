@@ -33,6 +33,13 @@ def need_fitting(system: System, corpus: Corpus) -> None:
         )
     if not len(corpus.train):
         raise UserError(f"{corpus.folder} has no sentences to train on: prepare it again.")
+    for part in system.modules():
+        made_of = getattr(part, "made_of", None)
+        if made_of not in (None, corpus.tokenizer.mark):
+            raise UserError(
+                f"{type(part).__name__} is made of vectors for other words than those of {corpus.folder}, though as "
+                "many: make them from this corpus."
+            )
     read = believable(system.model)
     kinds = " or ".join(_SAID[name] for name in read) or "annotation"
     if system.inference.believes and not any(_known(corpus.train, name) for name in read):

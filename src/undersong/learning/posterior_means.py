@@ -38,6 +38,7 @@ class PosteriorMeans(SentenceVectors):
                 f"{run} was trained on {trained.info['vocab_size']} words, and this corpus has {vocab}: use a run that "
                 "was trained on the same corpus."
             )
+        self.made_of = trained.tokenizer.mark
         content = b"".join(t.cpu().numpy().tobytes() for t in trained.system.state_dict().values())
         digest = sha256(content).hexdigest()[:8]
         self.width, self.mark = trained.system.model.latent, f"{digest} of {trained.name} at step {trained.step}"

@@ -65,6 +65,7 @@ class GaussianHMM(HiddenMarkov, Tabular):
                 "--model.vectors FILE."
             )
         found = read_vectors(vectors, vocab)
+        self.made_of = found.vocabulary
         self.event = f"{VECTORS} {found.mark}" + " and end of sentence" * ends
         self.initial = Table(states, smoothing=smoothing)
         self.transition = Table(states, states + ends, smoothing=smoothing)

@@ -45,7 +45,7 @@ class GaussianSum(FactorialEmission):
             )
         self.floor = floor
         words = read_vectors(vectors, vocab)
-        self.density = words.mark
+        self.density, self.made_of = words.mark, words.vocabulary
         self.register_buffer("vectors", torch.from_numpy(words.vectors.copy()))
         self.register_buffer("frequency", torch.from_numpy(words.counts.astype(np.float32)))
         self.vectors: Tensor

@@ -21,6 +21,7 @@ class SentenceVectors(Configurable, nn.Module, ABC):
 
     width: int
     mark: str = ""  # what tells these vectors from others
+    made_of: str | None = None  # the mark of the vocabulary whose words they are of
 
     @abstractmethod
     def forward(self, x: Batch) -> Tensor:
@@ -49,6 +50,7 @@ class MeanOfWords(SentenceVectors):
         vectors, counts = torch.from_numpy(found.vectors), torch.from_numpy(found.counts).double()
         share = counts / counts.sum().clamp(min=1)
         weight = rarity / (rarity + share) if rarity else torch.ones_like(share)
+        self.made_of = found.vocabulary
         self.width, self.mark = vectors.shape[1], f"{found.mark}, rarity {rarity:g}"
         self.register_buffer("weighted", (vectors * weight[:, None]).float(), persistent=False)
 
