@@ -191,13 +191,14 @@ def test_what_was_judged_is_not_judged_again_unless_it_changed(home: Path, tmp_p
     assert Evidence.of("vae", Run.load(tmp_path / "a" / "vae"), "test").figures["sentences"] > 0
 
 
-def test_a_run_whose_corpus_is_gone_is_told(home: Path, tmp_path: Path) -> None:
+def test_a_run_whose_corpus_is_gone_is_told(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(home / "vae", tmp_path / "vae")
     (tmp_path / "vae" / "evaluation.json").unlink()
     config = tmp_path / "vae" / "config.yaml"
     config.write_text(config.read_text().replace("corpus-1", "gone"))
     page = made(tmp_path, tmp_path / "r.html", "vae")
     assert "vae was not judged" in page
+    assert "\nvae was not judged: The corpus this run was trained on is not at " in capsys.readouterr().err
     assert "there is nothing to rewrite" in page
     assert "Written from z" in page
 

@@ -47,7 +47,7 @@ class Evidence:
     @staticmethod
     def of(name: str, run: Run, split: SplitName) -> "Evidence":
         """Gather it; a run that was not judged on this split yet, or was trained further since, is judged now."""
-        figures, unjudged = _figures(run, split)
+        figures, unjudged = _figures(name, run, split)
         return Evidence(name, run, run.metrics(), figures, unjudged, doctor(run.path), _corpus(run))
 
     @property
@@ -140,14 +140,15 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         yield from _flat(inner, f"{name}.{key}" if name else str(key))
 
 
-def _figures(run: Run, split: SplitName) -> tuple[Figures, str | None]:
+def _figures(name: str, run: Run, split: SplitName) -> tuple[Figures, str | None]:
     found = judged(run, split)
     if found is not None:
         return found, None
-    print(f"Judging {visible(run.name)} on the {split} split.", file=sys.stderr)
+    print(f"Judging {visible(name)} on the {split} split.", file=sys.stderr)
     try:
         return evaluate(run, split=split), None
     except UserError as error:
+        print(f"{visible(name)} was not judged: {visible(str(error))}", file=sys.stderr)
         return {}, str(error)
 
 
