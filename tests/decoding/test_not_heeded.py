@@ -51,6 +51,14 @@ def test_cluster_refuses_what_it_would_not_heed(
     assert said in capsys.readouterr().err
 
 
+def test_tag_writes_one_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs(tmp_path, monkeypatch, "HMM")
+    assert cli.main(["tag", "r", "the dog", "--json", "--conllu"]) == 2
+    assert "--json and --conllu are two formats: leave one out." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

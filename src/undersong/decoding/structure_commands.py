@@ -34,8 +34,8 @@ class Reading:
     """Where the sentences to be annotated come from.
 
     Args:
-        file: a text file of one sentence a line, or a treebank (CoNLL-U, or bracketed trees); - is standard input.
-            Text is split into words by the rule for plain text; a treebank keeps its own.
+        file: a text file of one sentence a line, or a treebank, told by its ending (.conllu, or bracketed trees); - is
+            standard input, read as text. Text is split into words by the rule for plain text; a treebank keeps its own.
         split: the sentences of this split of the run's corpus, with its own words.
         text_column: the column of a treebank that holds the words; by default ``form``.
         json: print JSON.
@@ -56,6 +56,8 @@ def tag_command(run: Path, sentences: list[str], reading: Reading, conllu: bool 
         sentences: the sentences; without any they are read from the file, the split, or standard input.
         conllu: write CoNLL-U: the tags in the column UPOS, the heads as they were given.
     """
+    if conllu and reading.json:
+        raise UserError("--json and --conllu are two formats: leave one out.")
     loaded = Run.load(run)
     found = tag(loaded, _given(loaded, sentences, reading))
     if reading.json:
