@@ -144,6 +144,8 @@ def test_encode_keeps_rows_and_lines_in_step(ending: str, tmp_path: Path) -> Non
         (["encode", "r", "a", "--out", "z.txt"], "neither in .npy nor in .parquet"),
         (["encode", "r", "a", "--out", "/no/such/folder/z.npy"], "there is no folder /no/such/folder"),
         (["impute", "r", "--file", "/no/such/file"], "cannot be read: No such file"),
+        (["impute", "r", "--file", "corpus.csv"], "corpus.csv is a table, and sentences are read here from text"),
+        (["encode", "r", "--out", "z.npy", "--file", "gold.conllu"], "gold.conllu is a treebank, and sentences are"),
         (["impute", "r", "a", "--file", "-"], "both as arguments and in a file"),
         (["reconstruct", "r", "a", "--width", "0"], "holds nothing"),
         (["sample", "r", "--max-words", "0"], "a sentence has 1 or more"),

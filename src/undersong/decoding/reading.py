@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from undersong.data.corpora.find import TABLES
+from undersong.data.corpora.opening import kind_of
+from undersong.data.corpora.treebank import ENDINGS
 from undersong.errors import UserError
 from undersong.settings import need_text
 
@@ -13,8 +16,8 @@ def gather(sentences: Sequence[str], file: Path | None = None) -> list[str]:
     """The sentences given as arguments, else the lines of ``file`` (``-`` is standard input), else standard input.
 
     Raises:
-        UserError: nothing was given, or both arguments and a file; a file that cannot be read; a line that is not UTF-8
-            or has no words.
+        UserError: nothing was given, or both arguments and a file; a file that cannot be read, or is a table or a
+            treebank; a line that is not UTF-8 or has no words.
     """
     if sentences:
         if file is not None:
@@ -25,6 +28,12 @@ def gather(sentences: Sequence[str], file: Path | None = None) -> list[str]:
         raise UserError("no sentences were given: write them as arguments, or use --file FILE, or pipe them in.")
     if file is None or str(file) == "-":
         return lines(sys.stdin.buffer, "standard input")
+    kind = kind_of(file)
+    if kind in TABLES or kind in ENDINGS:
+        raise UserError(
+            f"{file} is a {'table' if kind in TABLES else 'treebank'}, and sentences are read here from text, one a "
+            "line: write them into such a file."
+        )
     try:
         with open(file, "rb") as source:
             return lines(source, str(file))

@@ -21,7 +21,7 @@ from undersong.errors import UserError
 
 Reader = Callable[[Path, Columns, int], Iterator[pa.RecordBatch]]
 
-_TABLES: dict[str, Reader] = {
+TABLES: dict[str, Reader] = {
     ".csv": read_csv, ".tsv": read_csv,
     ".jsonl": read_jsonl, ".ndjson": read_jsonl, ".json": read_jsonl,
     ".parquet": read_parquet, ".pq": read_parquet,
@@ -118,10 +118,10 @@ def _folder(folder: Path, columns: Columns, reading: Treebank) -> Source:
     # By code point of the path inside the folder, so that the order is the same on every machine.
     files = sorted(_inside(folder), key=lambda path: path.relative_to(folder).as_posix())
     known = [path for path in files if is_treebank(path)]
-    known = known or [path for path in files if kind_of(path) in (*_TABLES, ".txt", ".text")]
+    known = known or [path for path in files if kind_of(path) in (*TABLES, ".txt", ".text")]
     if not known:
         raise UserError(
-            f"{folder} holds no corpus: it has no file ending in {', '.join(('.txt', *_TABLES, *ENDINGS))} (or such a "
+            f"{folder} holds no corpus: it has no file ending in {', '.join(('.txt', *TABLES, *ENDINGS))} (or such a "
             f"file with {', '.join(COMPRESSED)} after it)."
         )
     skipped = {"file of unknown kind": len(files) - len(known)} if len(files) > len(known) else {}
@@ -185,7 +185,7 @@ def _files(files: list[tuple[Path, int]], columns: Columns, reading: Treebank, s
     parts = []
     tables = 0
     for path, split in files:
-        reader = _TABLES.get(kind_of(path))
+        reader = TABLES.get(kind_of(path))
         tables += reader is not None
         if reader is None:
             parts.append(Part(str(path), partial(read_lines, path, split)))
