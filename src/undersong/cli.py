@@ -79,8 +79,12 @@ def _answer(words: list[str]) -> int:
         print(f"undersong: there is no command {words[0]!r}.\n\n{_overview()}", file=sys.stderr)
         return 2
     need_text(*words)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # a user's own classes, by dotted path
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise UserError("The folder that this shell is in is not there any more: go to another one.") from None
+    if here not in sys.path:
+        sys.path.append(here)  # a user's own classes, by dotted path
     keep_freed()
     return _run(words[0], words[1:])
 

@@ -40,6 +40,16 @@ def test_an_interrupted_command_ends_with_130(monkeypatch: pytest.MonkeyPatch) -
     assert cli.main(["try"]) == 130
 
 
+def test_a_working_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(["doctor", "run"]) == 2
+    assert "The folder that this shell is in is not there any more" in capsys.readouterr().err
+
+
 def run_it(words: str, buffered: bool) -> tuple[int, str]:
     """How a shell's line that calls the command as ``$US`` ends, and what is said on standard error."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
