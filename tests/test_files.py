@@ -29,8 +29,9 @@ def test_what_fails_midway_leaves_what_was_there_and_nothing_else(tmp_path: Path
             file.write(b"aft")
             raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as raised:
         fail()
+    assert not isinstance(error, OSError) or raised.value.filename == str(out)  # and no name of ours beside it
     assert out.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a.json"]
 

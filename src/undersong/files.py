@@ -20,18 +20,23 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     It is filled beside its place, flushed to the disk and renamed, and its folder flushed.
 
     Raises:
-        OSError: it cannot be made, or the disk is full.
+        OSError: it cannot be made, or the disk is full; it names ``path``.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(beside, "wb") as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+    try:
+        with open(beside, "wb") as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(beside, path)
+            except BaseException:
+                beside.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        if error.filename in (None, str(beside)):
+            error.filename = str(path)
+        raise
     flush(path.parent)
 
 
