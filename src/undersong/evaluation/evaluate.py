@@ -4,6 +4,7 @@ Knows nothing of how a figure is computed, nor of how it is shown.
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from undersong.evaluation.measure import Measure
 from undersong.evaluation.rows import check_ending, write_rows
 from undersong.evaluation.structure import STRUCTURE
 from undersong.evaluation.suite import examine_run
-from undersong.files import write_atomically
+from undersong.files import reason, write_atomically
 from undersong.learning.device import resolve_device
 from undersong.learning.run import Run
 from undersong.models import event
@@ -44,7 +45,8 @@ def evaluate(
     Bounds, active units and mutual information are those of the whole split; the importance-sampled likelihood is that
     of a fixed part of it. Word dropout and all other dropout are off. That likelihood is marked (``nll_is_marked``)
     where the mean effective sample size is under 50; the share of sentences under 50 (``nll_is_ess_under_50``) is
-    printed too.
+    printed too. A folder that cannot be written to is no reason to fail: that the figures are not kept is then said on
+    standard error.
 
     Args:
         run: a run, or the folder of one.
@@ -88,10 +90,11 @@ def evaluate(
     }
     figures = {**judgement.figures, **facts, **_structure(loaded, split, seed)}
     before = judged(loaded, split) or {} if measures else {}
-    store(loaded.path, {**before, **figures})
+    kept = _keep(loaded.path, {**before, **figures})
     if measures:  # after the bounds are stored, so that a measure that fails loses neither them nor an earlier suite
         figures["suite"] = asdict(examine_run(loaded, measures, split=split, seed=seed))
-        store(loaded.path, figures)
+        if kept:
+            store(loaded.path, figures)
     if per_sentence is not None:  # last, so that a path that cannot be written loses nothing else
         write_rows(per_sentence, judgement, sentences, loaded.system)
     return figures
@@ -124,6 +127,16 @@ def store(folder: Path, figures: Mapping[str, Any]) -> None:
     """Put the figures of one split beside those of the others, whole or not at all."""
     found = {**stored(folder), str(figures["split"]): dict(figures)}
     write_atomically(folder / FILE, json.dumps(found, indent=1, allow_nan=False).encode())
+
+
+def _keep(folder: Path, figures: Figures) -> bool:
+    """Store the figures where that can be done; in a folder that others own they are given, and not kept."""
+    try:
+        store(folder, figures)
+    except OSError as error:
+        print(f"The figures are not kept: {folder / FILE} cannot be written ({reason(error)}).", file=sys.stderr)
+        return False
+    return True
 
 
 def _structure(run: Run, split: str, seed: int) -> Mapping[str, float | None]:
