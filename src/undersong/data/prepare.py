@@ -79,8 +79,10 @@ def prepare(
             `deprel`.
         header: whether csv and tsv files name their columns in their first row; else they are called 1, 2, 3.
         sentence_separator: cut each text into several sentences here (`\\t` is a tab, `\\n` a line's end).
-        min_words: shortest sentence kept, in words.
-        max_words: longest sentence kept, in words.
+        min_words: shortest sentence kept, in words. A word is a run of letters and digits, in which one apostrophe may
+            stand, or any other single character; a combining mark is such a character, so compose accents (Unicode's
+            NFC) first. Where nothing parts the words, as in Chinese, a clause is one: give `--bpe` and 1.
+        max_words: longest sentence kept, in words, also where byte pairs are learned.
         vocabulary: size of the vocabulary, the four special words included; the most common words of the training
             split.
         bpe: learn byte pairs inside words instead of a list of words.
