@@ -88,6 +88,8 @@ def test_several_seeds_are_several_runs_each_as_if_alone(corpus, tmp_path):
     alone = learn(corpus, tmp_path / "alone", seeds=[3])
     assert last_weights(alone.path) == last_weights(runs[1].path)
     assert last_weights(alone.path) != last_weights(runs[0].path)
+    with pytest.raises(UserError, match=r"seed-0 is a run of one seed: of several, --out is the folder that holds"):
+        train(corpus, out=runs[0].path, **TINY, seeds=[0, 3], resume=True)
     with pytest.raises(UserError, match=r"holds no run .* name one of those in it, such as .*all/seed-0\.$"):
         Run.load(tmp_path / "all")
 

@@ -16,7 +16,7 @@ from undersong.estimators import Estimator, Pathwise
 from undersong.flags import telling
 from undersong.inference import Amortized, Inference
 from undersong.learning.base import Learner
-from undersong.learning.configuration import configuration
+from undersong.learning.configuration import CONFIG, configuration
 from undersong.learning.gradient import Gradient
 from undersong.learning.run import Run
 from undersong.learning.start import go_on, start
@@ -101,6 +101,8 @@ def train(
         raise UserError(f"seeds {seeds}: give at least one, each once.")
     if any(not -(2**63) <= seed < 2**63 for seed in seeds):
         raise UserError(f"seeds {seeds}: each must be a whole number of 64 bits, from -2^63 to 2^63 - 1.")
+    if len(seeds) > 1 and (Path(out) / CONFIG).exists():
+        raise UserError(f"{out} is a run of one seed: of several, --out is the folder that holds their runs.")
     need_text(*map(os.path.abspath, (corpus, *folders.values())))
     for folder in folders.values():
         if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
