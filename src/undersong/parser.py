@@ -26,7 +26,7 @@ _KINDS = {
 }
 _OWN = "or the dotted path of your own"
 _SAID = re.compile(rf"there is no class '.*?{_OWN}(?: \([^)]*\))?")
-_OPTION = re.compile(r"Option '(\w+)' is not accepted")
+_OPTION = re.compile(r"(?:Option '|class: unrecognized arguments: --)([\w.]+)(?:' is not accepted|=)")
 _MODULE = re.compile(
     r"(?:([\w.]+)\] expects a function or a callable class: |Problem with given class_path '(?P<named>[\w.]+)':\s+)"
     r"(?P<why>No module named '[\w.]+'|module '[\w.]+' has no attribute '\w+')"
@@ -39,6 +39,7 @@ _OR_NULL = re.compile(
     re.DOTALL,
 )
 _FACTORY = re.compile(r"Callable\[\[([^\]]+)\]")
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _CLASS = re.compile(r"class_path[ =]'([\w.]+)'")
 
 
@@ -151,10 +152,10 @@ def _no_option(before: str, after: str) -> str:
     given = 0 if named or "Callable[[" not in before else _FACTORY.findall(before)[-1].count(",") + 1
     module, _, name = owner[0].rpartition(".")
     try:
-        known = list(inspect.signature(getattr(import_module(module), name)).parameters)[given:]
+        known = [*inspect.signature(getattr(import_module(module), name)).parameters.values()][given:]
     except (ImportError, AttributeError, TypeError, ValueError):
         return f"{name} has no such option"
-    return f"{name} has no such option: it takes {', '.join(known) or 'none'}"
+    return f"{name} has no such option: it takes {', '.join(p.name for p in known if p.kind not in _REST) or 'none'}"
 
 
 def _bases(hint: Any) -> Iterator[type]:

@@ -109,6 +109,11 @@ def test_what_is_typed_counts_more_than_what_a_file_says_wherever_it_stands(tmp_
             "--inference.encoder.hiden: RecurrentEncoder has no such option: it takes embedding, hidden, dropout",
         ),
         (
+            ["--inference", "Exact", "--inference.encoder.hidden", "4"],
+            "--inference.encoder.hidden: Exact has no such option: it takes none",
+        ),
+        (["--estimator.samples", "3"], "--estimator.samples: Pathwise has no such option: it takes none"),
+        (
             ["--objective", "AutoGen", "--objective.m", "Linear", "--objective.m.begin", "3"],
             "--objective.m.begin: Linear has no such option: it takes start, stop, steps, wait",
         ),
