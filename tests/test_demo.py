@@ -252,7 +252,7 @@ def test_a_folder_keeps_the_steps_that_were_chosen_for_it(tmp_path):
         module._remembered(path, {"epochs": 3, "seed": 0})
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{"])
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"epochs": null, "steps": "many"}'])
 def test_a_folder_whose_question_is_damaged_is_refused_clearly(tmp_path, content):
     (tmp_path / "demo.json").write_text(content)
     with pytest.raises(UserError, match=r"demo\.json is damaged .*choose another --out"):

@@ -119,6 +119,8 @@ def _remembered(path: Path, asked: Asked) -> Asked:
         return asked
     try:
         before = read_object(path)
+        if not all(value is None or isinstance(value, int) for value in before.values()):
+            raise ValueError("not all of it is whole numbers")
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): choose another --out, or remove that folder.") from None
     begun = {name: value for name, value in before.items() if name != "steps"}

@@ -83,8 +83,9 @@ def train(
         validation_sentences: held-out sentences looked at, spread over the validation split; null for all.
         validation_steps: steps between two looks; by default one epoch.
         checkpoint_seconds: time between two checkpoints; one is also written whenever the held-out value is the best.
-        resume: go on with the run in ``out`` (or begin it, if there is none). What is not given here is taken
-            from the run; what is given must agree with it, but for epochs, steps, patience and checkpoint_seconds.
+        resume: go on with the run in ``out`` (or begin it, if there is none). What is not given here, the corpus
+            apart, is taken from the run; what is given must agree with it, but for epochs, steps, patience and
+            checkpoint_seconds. ``--config RUN/config.yaml`` gives all of it.
         quiet: show nothing but errors.
 
     Returns:
