@@ -49,7 +49,9 @@ def make(choice: type, **chosen: object) -> object:
     return choice(**{**needed, **chosen})
 
 
-@pytest.mark.parametrize(("choice", "name", "kind"), settings(), ids=lambda each: getattr(each, "__name__", str(each)))
+@pytest.mark.parametrize(
+    ("choice", "name", "kind"), [*settings()], ids=lambda each: getattr(each, "__name__", str(each))
+)
 def test_a_number_that_cannot_be_meant_is_refused_or_harmless(choice: type, name: str, kind: type) -> None:
     for value in (kind(-1), kind(0)):
         with suppress(UserError):  # and nothing else

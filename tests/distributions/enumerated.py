@@ -23,7 +23,8 @@ class Enumerated:
         mine = dist.replace(self.leaves)
         self.scores = [scored(mine, z, b) for b, z in enumerate(structures)]
         self.log_partition = torch.stack([safe_log_sum_exp(s) for s in self.scores])
-        highest = max((float(s[s > -torch.inf].abs().max()) for s in self.scores if (s > -torch.inf).any()), default=0)
+        finite = [s.detach()[s > -torch.inf] for s in self.scores]
+        highest = max((float(s.abs().max()) for s in finite if len(s)), default=0)
         self.atol = max(1e-9, 1e-12 * highest)  # differences of scores are no better
         self.possible = self.log_partition > -torch.inf  # [B], whether any structure is allowed
 

@@ -52,7 +52,7 @@ def test_the_objective_is_the_bound_and_the_prior_of_possible_sentences(learner:
     z = q.top_k(9)[0]  # of two words, all there are
     joint: Tensor = q.score(q.mode[None])[0] if learner is ViterbiEM else model.log_marginal(possible)
     assert bool((q.score(z) <= q.score(q.mode[None])).all())
-    prior = 0.2 * sum(float(table().sum()) for table in (model.initial, model.transition, model.words))
+    prior = 0.2 * sum(float(table().detach().sum()) for table in (model.initial, model.transition, model.words))
     want = (float(joint.sum()) + prior) / 2
     em = learner(system(model))
     em.step(Batch.of([[5, 6, 7], [], [8, 8]]), 0)  # without words a sentence is impossible

@@ -10,7 +10,7 @@ from torch import nn
 from undersong.data.batch import BOS, EOS, UNK, Batch
 from undersong.data.noise import word_dropout
 from undersong.errors import UserError
-from undersong.nets import GRU, LSTM, BagEncoder, RecurrentDecoder, RecurrentEncoder
+from undersong.nets import GRU, LSTM, BagEncoder, BagOfWords, RecurrentDecoder, RecurrentEncoder
 from undersong.nets.encoder import read_words, word_vectors
 
 V, D = 30, 3
@@ -153,3 +153,14 @@ def test_what_is_no_share_is_refused_by_name(name: str, share: float) -> None:
 def test_what_is_no_size_is_refused_by_name(net: Callable[..., nn.Module], name: str, size: int) -> None:
     with pytest.raises(UserError, match=f"^{name} is {size}: it must be at least 1"):
         net(20, **{name: size})
+
+
+@pytest.mark.parametrize("hidden", [0, 7])
+def test_words_of_a_bag_without_z_have_one_distribution_and_torch_does_not_warn(hidden, recwarn):
+    decoder = BagOfWords(V, 0, hidden)
+    assert not recwarn.list
+    z = torch.zeros(1, 2, 0)
+    every = decoder.step(torch.zeros(2), decoder.start(z[0]))[0]
+    torch.testing.assert_close(every.exp().sum(-1), torch.ones(2))
+    want = torch.stack([every[0, [5, 6]].sum(), every[0, 8]])
+    torch.testing.assert_close(decoder.log_prob(Batch.of([[5, 6], [8]]), z)[0], want)

@@ -5,6 +5,8 @@
 The end of the sentence is not scored: a bag's size is given. Knows nothing of where z comes from.
 """
 
+from warnings import catch_warnings, filterwarnings
+
 import torch
 from torch import Tensor, nn
 
@@ -31,8 +33,10 @@ class BagOfWords(Decoder):
     def __init__(self, vocab: int, latent: int, hidden: int = 0):
         super().__init__()
         need(0, hidden=hidden)
-        self.body = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh()) if hidden else nn.Identity()
-        self.out = nn.Linear(hidden or latent, vocab)
+        with catch_warnings():  # without a z there are no weights to begin with, and torch warns of it
+            filterwarnings("ignore", "Initializing zero-element tensors")
+            self.body = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh()) if hidden else nn.Identity()
+            self.out = nn.Linear(hidden or latent, vocab)
 
     def log_prob(self, x: Batch, z: Tensor) -> Tensor:
         """log p(x|z) of the words, in their order, for z [S, B, D]: [S, B], nats."""
