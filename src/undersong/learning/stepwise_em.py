@@ -68,7 +68,7 @@ class StepwiseEM(Learner):
         """E-step of one batch, then the M-step."""
         bound, counts = expected(self.system, x, step)
         waiting = not self.whole if self.wait is None else step < self.wait
-        guess = self.model.begin(x) if waiting or step == 0 else None
+        guess = self.model.begin(x) if waiting or step == self.wait else None  # before the first M-step
         out = bound.isneginf()
         possible = int((~out).sum())
         if possible:
