@@ -61,6 +61,10 @@ class EM(Learner):
         """An epoch's: the M-step is at its end."""
         return epoch
 
+    def changes(self, steps: int, epoch: int) -> int:
+        """Once an epoch."""
+        return steps // epoch
+
     def check(self, x: Batch) -> None:
         """These sentences can be counted."""
         expected(self.system, x, 0, self.hard)
