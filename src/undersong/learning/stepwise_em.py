@@ -16,7 +16,7 @@ from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.climb import NOTHING_POSSIBLE
-from undersong.learning.em import POSSIBLE, counted_model, expected, mean_loss
+from undersong.learning.em import POSSIBLE, counted_model, expected, guessed, mean_loss
 from undersong.learning.system import System
 from undersong.models.base import Counts
 from undersong.settings import need, need_share
@@ -68,7 +68,7 @@ class StepwiseEM(Learner):
         """E-step of one batch, then the M-step."""
         bound, counts = expected(self.system, x, step)
         waiting = not self.whole if self.wait is None else step < self.wait
-        guess = self.model.begin(x) if waiting or step == self.wait else None  # before the first M-step
+        guess = guessed(self.system, x) if waiting or step == self.wait else None  # before the first M-step
         out = bound.isneginf()
         possible = int((~out).sum())
         if possible:
