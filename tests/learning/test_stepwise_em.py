@@ -10,7 +10,7 @@ from tests.models.learning import climb, system
 from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning import EM, StepwiseEM
-from undersong.models import DMV, MixtureOfUnigrams
+from undersong.models import DMV, HMM, MixtureOfUnigrams
 
 
 def test_stepwise_em_with_all_data_and_full_steps_is_em() -> None:
@@ -39,6 +39,19 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
     mean = ((1 - two) * one * found[0] + two * found[1]) / ((1 - two) * one + two)
     expected = 24 * mean + 0.3
     torch.testing.assert_close(model.words().exp(), expected / expected.sum(0))
+
+
+@pytest.mark.parametrize("sizes", [(12, 5, 1), (1, 5, 12), (1, 12, 5)])
+def test_a_sentence_weighs_as_much_in_a_small_batch_as_in_a_large_one(sizes: tuple[int, ...]) -> None:
+    """With alpha 1 the steps weigh all batches of an epoch alike: its M-step is then that of batch EM."""
+    batches = [random_batches(seed=size, count=1, size=size)[0] for size in sizes]
+    ends = []
+    for learner in (partial(EM, tolerance=0.0), partial(StepwiseEM, alpha=1.0)):
+        torch.manual_seed(2)
+        model = HMM(VOCAB, 3, smoothing=0.3).double()
+        climb(learner(system(model)), batches, epochs=1)
+        ends.append(torch.cat([table().detach().exp().flatten() for table in model.tables.values()]))
+    torch.testing.assert_close(*ends, atol=1e-12, rtol=0)
 
 
 def test_stepwise_em_with_impossible_sentences_is_em_of_the_others() -> None:
