@@ -72,6 +72,7 @@ def train(
         learner: what one step is, given the system; it holds the learning rate.
         sentences: largest number of sentences in a batch.
         tokens: if given, batches are bounded by this number of words (padding and ends included) and not by sentences.
+            A gradient step weighs every batch alike, so that long sentences, fewer in a batch, then weigh more.
         epochs: times that each sentence is seen.
         steps: if given, the last step, even inside an epoch; epochs then do not count.
         patience: stop after so many validations without a better held-out value of the run's own objective, counted
