@@ -10,7 +10,7 @@ from tests.models.learning import climb, system
 from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning import EM, StepwiseEM
-from undersong.models import MixtureOfUnigrams
+from undersong.models import DMV, HMM, MixtureOfUnigrams
 
 
 def test_stepwise_em_with_all_data_and_full_steps_is_em() -> None:
@@ -39,6 +39,19 @@ def test_stepwise_em_averages_with_falling_steps() -> None:
     mean = ((1 - two) * one * found[0] + two * found[1]) / ((1 - two) * one + two)
     expected = 24 * mean + 0.3
     torch.testing.assert_close(model.words().exp(), expected / expected.sum(0))
+
+
+@pytest.mark.parametrize("sizes", [(12, 5, 1), (1, 5, 12), (1, 12, 5)])
+def test_a_sentence_weighs_as_much_in_a_small_batch_as_in_a_large_one(sizes: tuple[int, ...]) -> None:
+    """With alpha 1 the steps weigh all batches of an epoch alike: its M-step is then that of batch EM."""
+    batches = [random_batches(seed=size, count=1, size=size)[0] for size in sizes]
+    ends = []
+    for learner in (partial(EM, tolerance=0.0), partial(StepwiseEM, alpha=1.0)):
+        torch.manual_seed(2)
+        model = HMM(VOCAB, 3, smoothing=0.3).double()
+        climb(learner(system(model)), batches, epochs=1)
+        ends.append(torch.cat([table().detach().exp().flatten() for table in model.tables.values()]))
+    torch.testing.assert_close(*ends, atol=1e-12, rtol=0)
 
 
 def test_stepwise_em_with_impossible_sentences_is_em_of_the_others() -> None:
@@ -90,6 +103,22 @@ def test_stepwise_em_waits_as_many_steps_as_it_is_told_though_they_be_more_than_
     learner.step(batches[1], 4)
     assert not torch.equal(model.words(), before)
     assert learner.first(3) == 5
+
+
+@pytest.mark.parametrize("wait", [0, 1, 3])
+def test_every_batch_before_the_first_m_step_is_counted_under_the_starting_guess(wait: int) -> None:
+    """Those that it waits and the one that its first M-step follows: the tables are still random ones."""
+    batches = random_batches(count=wait + 1)
+    model = DMV(VOCAB, smoothing=0.2).double()
+    learner = StepwiseEM(system(model), alpha=0.7, wait=wait)
+    mean, weight = torch.zeros_like(model.decide.logits), 0.0
+    for step, x in enumerate(batches):
+        eta = (step + 2) ** -0.7
+        mean = (1 - eta) * mean + eta * model.begin(x)["decide"] / len(x)
+        weight = (1 - eta) * weight + eta
+        learner.step(x, step)
+    expected = len(batches) * 12 * mean / weight + 0.2
+    torch.testing.assert_close(model.decide().exp(), expected / expected.sum(-1, keepdim=True))
 
 
 def test_stepwise_em_learns() -> None:

@@ -15,6 +15,7 @@ from tests.models.vectors import planted_vectors
 from undersong.data.batch import Batch
 from undersong.draw import draw
 from undersong.errors import UserError
+from undersong.inference import Observed
 from undersong.learning import EM, Gradient, ViterbiEM
 from undersong.models import HMM, Counted, ExactModel, event
 from undersong.models.gaussian_hmm import GaussianHMM
@@ -125,6 +126,22 @@ def test_em_finds_the_planted_classes(file):
     table = torch.zeros(4, 4)
     table.index_put_((z[x.mask[:, 1:]], found), torch.ones(len(found)), accumulate=True)
     assert float(table.max(1).values.sum() / table.sum()) > 0.95
+
+
+@pytest.mark.parametrize("kind", [SharedDiagonalComponents, DiagonalComponents])
+def test_states_begin_where_the_tags_that_are_believed_say(file, kind):
+    """One sentence in ten has tags: states have the tags' numbers, though they begin anywhere, with all of a class."""
+    z, x = text(150)
+    some = torch.where((torch.arange(150) % 10 == 0)[:, None], z, -1).masked_fill(~x.mask[:, 1:], -1)
+    tagged = replace(x, tags=some)
+    inside = x.mask[:, 1:]
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = GaussianHMM(28, file, states=4, gaussians=kind)
+        assert model.begin(x) is None
+        em = EM(system(model, Observed), tolerance=0.0)
+        assert never_fell(em, climb(em, [tagged], 10))
+        assert float((model.posterior(x).mode == z)[inside].double().mean()) > 0.95
 
 
 def test_gradient_trains_it_too(file):

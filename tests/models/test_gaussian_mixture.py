@@ -1,6 +1,8 @@
 """The mixture of Gaussians against scikit-learn's, and the vectors it is given."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +19,8 @@ from torch import Tensor
 from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.estimators import Marginal
-from undersong.inference import Exact
-from undersong.learning import EM, PosteriorMeans, Run, train
+from undersong.inference import Exact, Observed
+from undersong.learning import EM, PosteriorMeans, Run, StepwiseEM, System, train
 from undersong.models import GaussianMixture
 from undersong.nets import (
     Components,
@@ -113,6 +115,30 @@ def test_it_finds_clouds_and_samples_from_them(kind: str) -> None:
     error = points.std(0) / 20000**0.5 + points.std(0) * 0.01
     assert bool(((drawn.mean(0) - points.mean(0)).abs() < 4 * error).all())
     assert float(drawn.var(0).sum()) == pytest.approx(float(points.var(0).sum()), rel=0.03)
+
+
+@pytest.mark.parametrize("learner", [EM, StepwiseEM])
+def test_clusters_begin_where_the_labels_that_are_believed_say(learner: Callable[[System], EM | StepwiseEM]) -> None:
+    """One sentence in twenty is labelled: clusters far apart have the labels' numbers, which by chance one in six has.
+
+    Where labels are not believed, they change nothing.
+    """
+    torch.manual_seed(0)
+    z = torch.randint(3, (600,))
+    points = torch.tensor([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])[z] + torch.randn(600, 2)
+    some = torch.where(torch.rand(600) < 0.05, z, -1)
+    unlabelled = of_vectors(600)
+    labelled = replace(unlabelled, labels=some)
+    ends = []
+    for seed in range(6):
+        for inference, x in ((Observed, labelled), (Exact, labelled), (Exact, unlabelled)):
+            torch.manual_seed(seed)
+            model = GaussianMixture(9, 3, partial(Given, table=points))
+            climb(learner(system(model, inference)), [x], epochs=20)
+            ends.append(model)
+    for believing, *others in zip(*[iter(ends)] * 3, strict=True):
+        assert (believing.posterior(unlabelled).mode == z).double().mean() > 0.99
+        assert torch.equal(*(model.components.means for model in others))
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -45,6 +45,10 @@ class Learner(Configurable, ABC):
         """How many steps it takes until the parameters change for the first time, where an epoch has ``epoch``."""
         return 1
 
+    def changes(self, steps: int, epoch: int) -> int:
+        """How often the parameters have changed after so many steps, where an epoch has ``epoch``."""
+        return max(0, steps + 1 - self.first(epoch))
+
     def check(self, x: Batch) -> None:
         """Refuse a system or sentences that ``step`` would refuse; asked once, before anything is written.
 

@@ -9,6 +9,7 @@ approximate q that found a worse place), the step is undone and learning ends. K
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,10 @@ class EM(Learner):
         """An epoch's: the M-step is at its end."""
         return epoch
 
+    def changes(self, steps: int, epoch: int) -> int:
+        """Once an epoch."""
+        return steps // epoch
+
     def check(self, x: Batch) -> None:
         """These sentences can be counted."""
         expected(self.system, x, 0, self.hard)
@@ -74,7 +79,7 @@ class EM(Learner):
         for climb in going:
             self._enter(climb)
             bound, counts = expected(self.system, x, step, self.hard)
-            guess = self.model.begin(x) if climb.epochs == 0 else None
+            guess = guessed(self.system, x) if climb.epochs == 0 else None
             climb.add(bound, counts if guess is None else guess)
             climb.guessed = guess is not None
             if guess is not None:
@@ -175,6 +180,12 @@ def expected(system: System, x: Batch, step: int, hard: bool = False) -> tuple[T
     model = counted_model(system, "EM")
     with model.counting(), torch.enable_grad():
         return model.expect(x, system.posterior(x, step), hard)
+
+
+def guessed(system: System, x: Batch) -> Counts | None:
+    """Counts of one batch under the model's starting guess, if it has one."""
+    seen = x if system.inference.believes else replace(x, labels=None, tags=None, heads=None, spans=None)
+    return counted_model(system, "EM").begin(seen)
 
 
 def mean_loss(bound: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Memory:
         step: steps taken.
         best: highest held-out value of the objective, or None before the first.
         best_step: where that was.
-        stale: validations without a better value since the schedules ended.
+        stale: validations of changed parameters without a better value since the schedules ended.
         seconds: spent training so far, over all its resumptions.
         stopped: why the run ended, or None.
     """
@@ -57,7 +57,7 @@ class Limits:
     Attributes:
         steps: the last step.
         done: what is said when it is reached.
-        patience: validations without a better value before the run stops; None for never.
+        patience: validations of changed parameters, none better, before the run stops; None for never.
         settled: step from which the objective's coefficients are constant; patience waits for it.
         validate: steps between validations.
         save: seconds between checkpoints.
@@ -195,7 +195,7 @@ class Fit:
         step = self.memory.step
         if better:
             self.memory = replace(self.memory, best=value, best_step=step, stale=0)
-        elif step > self.limits.settled:
+        elif step > self.limits.settled and self._changed():
             self.memory = replace(self.memory, stale=self.memory.stale + 1)
         line = {**self._line("valid"), **found, "best": better}
         self._note(line)
@@ -203,6 +203,12 @@ class Fit:
         for warning in self.watch(line):
             self._note(warning)
         return better
+
+    def _changed(self) -> bool:
+        """Whether the parameters are others than at the look before."""
+        step, epoch = self.memory.step, len(self.batches)
+        before = (step - 1) // self.limits.validate * self.limits.validate
+        return self.learner.changes(step, epoch) > self.learner.changes(before, epoch)
 
     def _note(self, line: Line) -> None:
         with self._writing(f"The record of step {self.memory.step}", self.record.path):

@@ -1,10 +1,12 @@
 """Stepwise (online) expectation maximisation: the M-step after every mini-batch (Liang and Klein 2009, section 3).
 
-    s <- (1 - eta_k) s + eta_k s(batch k),   eta_k = (k + 2)^-alpha,   theta <- argmax given s
+    s <- (1 - eta_k) s + eta_k s(batch k),   n <- (1 - eta_k) n + eta_k n(batch k),   eta_k = (k + 2)^-alpha,
+    theta <- argmax given N s / n
 
-s holds expected counts a sentence; the M-step is given N s for a corpus of N possible sentences, so that smoothing
-weighs what it weighs in batch EM. It learns faster than batch EM where the corpus is large. It promises no monotone
-objective and never says that it has converged: epochs or patience end it. Knows nothing of what is counted.
+s sums expected counts and n the possible sentences they are of, so that a sentence weighs the same whatever the size of
+its batch; the corpus has N possible sentences, so that smoothing weighs what it weighs in batch EM. It learns faster
+than batch EM where the corpus is large. It promises no monotone objective and never says that it has converged: epochs
+or patience end it. Knows nothing of what is counted.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from undersong.data.batch import Batch
 from undersong.errors import UserError
 from undersong.learning.base import Learner, Metrics
 from undersong.learning.climb import NOTHING_POSSIBLE
-from undersong.learning.em import POSSIBLE, counted_model, expected, mean_loss
+from undersong.learning.em import POSSIBLE, counted_model, expected, guessed, mean_loss
 from undersong.learning.system import System
 from undersong.models.base import Counts
 from undersong.settings import need, need_share
@@ -52,7 +54,7 @@ class StepwiseEM(Learner):
         self.model = counted_model(system, "StepwiseEM")
         self.alpha = alpha
         self.counts: dict[str, Tensor] = {}
-        self.weight = 0.0  # what the etas so far add up to: s is an average from the first step on
+        self.weight = 0.0  # n: the sentences that s is of, weighed as their counts are
         self.sentences = 0  # N, as far as it is known: those that are possible
         self.whole = False  # whether an epoch has passed, so that N is known
 
@@ -68,7 +70,7 @@ class StepwiseEM(Learner):
         """E-step of one batch, then the M-step."""
         bound, counts = expected(self.system, x, step)
         waiting = not self.whole if self.wait is None else step < self.wait
-        guess = self.model.begin(x) if waiting or step == 0 else None
+        guess = guessed(self.system, x) if waiting or step == self.wait else None  # before the first M-step
         out = bound.isneginf()
         possible = int((~out).sum())
         if possible:
@@ -78,12 +80,12 @@ class StepwiseEM(Learner):
         return {"loss": mean_loss(bound), "impossible": out.double().mean()}
 
     def _average(self, counts: Counts, possible: int, step: int) -> None:
-        """A batch's counts, over its sentences that are possible, into s; of none there is no average."""
+        """A batch's counts into s, and its sentences that are possible into n."""
         self.sentences += 0 if self.whole else possible
         eta = (step + 2) ** -self.alpha
-        self.weight = (1 - eta) * self.weight + eta
+        self.weight = (1 - eta) * self.weight + eta * possible
         for name, count in counts.items():
-            new = eta * count.double() / possible
+            new = eta * count.double()
             self.counts[name] = (1 - eta) * self.counts[name] + new if name in self.counts else new
 
     def end_epoch(self) -> Metrics:
@@ -94,7 +96,7 @@ class StepwiseEM(Learner):
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """The counts, and what they are averages over."""
+        """The counts, and how many sentences they are of."""
         numbers = torch.tensor([self.weight, self.sentences, self.whole], dtype=torch.float64)
         return {"numbers": numbers, **{f"count:{name}": count for name, count in self.counts.items()}}
 

@@ -72,10 +72,12 @@ def train(
         learner: what one step is, given the system; it holds the learning rate.
         sentences: largest number of sentences in a batch.
         tokens: if given, batches are bounded by this number of words (padding and ends included) and not by sentences.
+            A gradient step weighs every batch alike, so that long sentences, fewer in a batch, then weigh more.
         epochs: times that each sentence is seen.
         steps: if given, the last step, even inside an epoch; epochs then do not count.
         patience: stop after so many validations without a better held-out value of the run's own objective, counted
-            only once the objective's schedules have ended; by default all epochs are done. The best is kept either way.
+            only once the objective's schedules have ended, and only where the parameters have changed since the one
+            before; by default all epochs are done. The best is kept either way.
         seeds: one run for each; whole numbers of 64 bits.
         device: auto, cpu, cuda or mps.
         precision: auto (whichever the machine is faster at), fp32, or bf16 (matrix products only).

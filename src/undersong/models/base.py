@@ -102,7 +102,11 @@ class Counted(Protocol):
         ...
 
     def begin(self, x: Batch) -> Counts | None:
-        """Counts under a starting guess, for the first epoch; None to start from the parameters as they are."""
+        """Counts under a starting guess, for the first epoch; None to start from the parameters as they are.
+
+        Args:
+            x: sentences, with their annotation only where it is to be believed.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from undersong.data.batch import PAD, Batch
 from undersong.data.vectors import read_vectors
 from undersong.errors import UserError
-from undersong.models.base import VECTORS
+from undersong.models.base import VECTORS, Counts
 from undersong.models.hidden_markov import HiddenMarkov, Scores
 from undersong.models.tabular import Tabular
 from undersong.models.walk import Walk
@@ -29,6 +29,8 @@ from undersong.nets.table import Table
 
 class GaussianHMM(HiddenMarkov, Tabular):
     """K states, each a Gaussian over word vectors.
+
+    EM starts from means of words far apart, or where tags are believed, from the words that have them.
 
     Args:
         vocab: V; follows from the corpus.
@@ -74,6 +76,15 @@ class GaussianHMM(HiddenMarkov, Tabular):
     def scores(self) -> Scores:
         """The tables, and the density of each word's vector in each state."""
         return Scores.of(self.initial(), self.transition(), self.words())
+
+    def begin(self, x: Batch) -> Counts | None:
+        """Where tags are believed, their words in the states of their numbers and nothing else."""
+        if x.tags is None:
+            return None
+        known = x.tags >= 0
+        words = x.tokens.new_zeros(self.vocab, self.latent, dtype=torch.float64)
+        words.index_put_((x.tokens[known], x.tags[known]), words.new_ones(()), accumulate=True)
+        return {name: words if name == "words" else torch.zeros_like(table()) for name, table in self.tables.items()}
 
     def words_for(self, path: Walk, s: Scores, generator: torch.Generator | None) -> Batch:
         """For each state the word nearest to a vector drawn from it."""

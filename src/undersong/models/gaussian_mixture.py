@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot
 from undersong.configurable import Configurable
 from undersong.data.batch import Batch
 from undersong.models.base import SENTENCE_VECTORS, Counts
-from undersong.models.mixture import Mixture
+from undersong.models.mixture import Mixture, agreeing
 from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
 from undersong.nets.starts import far_apart
@@ -28,8 +28,8 @@ from undersong.settings import need
 class GaussianMixture(Configurable, nn.Module, Mixture):
     """A sentence's cluster chooses where its vector lies.
 
-    EM starts from the clusters that k-means++ (Arthur and Vassilvitskii 2007) finds in its first batch: a batch much
-    larger than K serves best.
+    EM starts from the clusters that k-means++ (Arthur and Vassilvitskii 2007) finds in its first batch, or where labels
+    are believed, from theirs: a batch much larger than K serves best.
 
     Args:
         vocab: V; follows from the corpus.
@@ -89,13 +89,24 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
 
     @torch.no_grad()
     def begin(self, x: Batch) -> Counts:
-        """Each sentence in the cluster whose starting mean is nearest; the first batch chooses the means."""
+        """Each sentence in the cluster of its label, else in that whose starting mean is nearest.
+
+        The first batch chooses the means: those of its labelled sentences, and for clusters without any, far apart.
+        """
         v = self._vectors(x)
         if not self.begun:
-            self.components.means.copy_(far_apart(v, self.latent))
+            self.components.means.copy_(self._starting_means(v, x))
             self.get_buffer("begun").fill_(True)
-        nearest = torch.cdist(v, self.components.means.to(v.dtype)).argmin(1)
-        return self._counts(v, one_hot(nearest, self.latent))
+        near = -torch.cdist(v, self.components.means.to(v.dtype))
+        return self._counts(v, one_hot(agreeing(near, x).argmax(1), self.latent))
+
+    def _starting_means(self, v: Tensor, x: Batch) -> Tensor:
+        means = far_apart(v, self.latent)
+        if x.labels is None:
+            return means
+        labelled = one_hot(x.labels.clamp(min=0), self.latent) * (x.labels >= 0)[:, None]
+        total = labelled.sum(0)[:, None]
+        return torch.where(total > 0, labelled.T.to(v.dtype) @ v / total.clamp(min=1), means)
 
     @torch.no_grad()
     def sample_vectors(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
