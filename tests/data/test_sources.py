@@ -172,6 +172,13 @@ def test_a_mark_inside_a_text_does_no_harm_where_no_cell_takes_several_lines(tmp
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['a 5 " disk of old', "a b c d e"]
 
 
+@pytest.mark.parametrize("name", ["\uff54\uff45\uff58\uff54", "\ufed7", "\ufb01"])
+def test_a_first_column_whose_name_begins_with_a_byte_of_the_mark_of_byte_order(name: str, tmp_path: Path) -> None:
+    """Full-width and Arabic letters, and a ligature: what is no mark is part of the name."""
+    (tmp_path / "a.csv").write_text(f"{name},y\none two,1\n", encoding="utf-8")
+    assert texts(whole(tmp_path / "a.csv", tmp_path, text_column=name, min_words=1))[0] == ["one two"]
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_whatever_text_is_quoted_as_csv_wants_is_read_back(newline: str, tmp_path: Path) -> None:
     random = Random(0)

@@ -176,8 +176,7 @@ def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
     """Names of the columns; none if the file is empty."""
     reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, autogenerate_column_names=not header)
     with opened(path) as file:
-        start = file.read(_CSV_BLOCK)
-    line = start.lstrip(b"\xef\xbb\xbf")
+        line = file.read(_CSV_BLOCK).removeprefix(b"\xef\xbb\xbf")
     if not line.strip():
         return []
     row, _, _ = (line if header else line.lstrip(b"\r\n")).partition(b"\n")
