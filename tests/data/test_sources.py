@@ -167,6 +167,17 @@ def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("names", ['text,"x\ny, ""z"""', '"te\nxt",x', '"text","x"'])
+def test_names_of_csv_columns_may_hold_line_ends(names: str, newline: str, tmp_path: Path) -> None:
+    written = f'{names}\none two,1\n"three\nfour",2\n'
+    (tmp_path / "a.csv").write_bytes(written.replace("\n", newline).encode())
+    chosen = "te\nxt".replace("\n", newline) if "te\n" in names else "text"
+    (part,) = find_source(str(tmp_path / "a.csv"), Columns(chosen)).parts
+    rows = [row for batch in part.read() for row in batch.to_pylist()]
+    assert [(row["text"].split(), row["row"]) for row in rows] == [([b"one", b"two"], 2), ([b"three", b"four"], 3)]
+
+
 def test_a_mark_inside_a_text_does_no_harm_where_no_cell_takes_several_lines(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('y,text\n"1",a 5" disk of old\n"2","a" b c d e\n')
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['a 5 " disk of old', "a b c d e"]
