@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.distributions.structured import Structured
-from undersong.nets.base import WORDS_AND_END, Decoder
+from undersong.nets.base import WORDS_AND_END, Decoder, names_ends
 
 WORDS = "words"
 VECTORS = "word vectors"
@@ -138,7 +138,7 @@ def event(model: Model | Decoder) -> str:
 
 def scores_ends(model: Model | Decoder) -> bool:
     """Whether the ends of sentences are scored too, as ``event`` says. Where they are not, lengths are given."""
-    return "end of sentence" in event(model)
+    return names_ends(event(model))
 
 
 def reads(model: Model) -> str | None:
