@@ -200,6 +200,14 @@ def test_whatever_text_is_quoted_as_csv_wants_is_read_back(newline: str, tmp_pat
     assert [row["text"].decode() for batch in part.read() for row in batch.to_pylist()] == [row[1] for row in cells]
 
 
+def test_zstandard_that_looks_far_back_is_read(tmp_path: Path) -> None:
+    """As `zstd --long=28` and above write it: large corpora are given out so."""
+    far = zstandard.ZstdCompressionParameters(window_log=28, enable_ldm=True, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=far).compressobj()
+    (tmp_path / "a.txt.zst").write_bytes(packer.compress(b"one two\n") + packer.flush())
+    assert texts(whole(tmp_path / "a.txt.zst", tmp_path, min_words=1))[0] == ["one two"]
+
+
 def test_very_long_lines_are_skipped(tmp_path: Path) -> None:
     million = b"word " * 1_000_000
     huge = b"x" * (40 << 20)
