@@ -8,9 +8,12 @@ from tests.decoding.decoders import WORDS, TableDecoder, log_probs
 from tests.decoding.trained import vae
 
 from undersong.data.batch import EOS, Batch
+from undersong.data.tokens import Tokenizer
 from undersong.decoding import Beam, Greedy, Sample, impute, reconstruct, sample
 from undersong.decoding.constraint import BLANK
+from undersong.decoding.given import read
 from undersong.decoding.search import Search
+from undersong.decoding.spelling import Spelling
 from undersong.nets import BagOfWords
 
 
@@ -50,6 +53,19 @@ def test_a_wide_beam_finds_the_best_of_all_sentences_of_that_length() -> None:
     sentences = [[a, b, c] for a in WORDS for b in WORDS for c in WORDS]
     (found,) = Beam(64)(decoder, z, max_words=3)
     assert found.words == sentences[int(log_probs(decoder, z[0], sentences).argmax())]
+
+
+@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sample()])
+def test_a_word_of_pieces_in_the_last_blank_may_end(search: Search) -> None:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer.train_bpe(["a dog barks"], 270)
+    decoder, (source,) = BagOfWords(len(tokenizer), 2), read(tokenizer, ["a _"], blanks=True)
+    z, given = torch.randn(20, 2), torch.tensor([source.fixed]).expand(20, -1)
+    found = search(decoder, z, 9, given, spelling=Spelling.of(tokenizer))
+    assert all(len(tokenizer.decode(h.words).split()) == 2 for h in found)
+    assert min(len(h.words) for h in found) < 9
+    own = decoder.log_prob(Batch.of([h.words for h in found]), z[None])[0].tolist()
+    assert [h.log_prob for h in found] == pytest.approx(own, abs=1e-5)
 
 
 def test_the_score_of_a_bag_is_that_of_the_model() -> None:

@@ -84,7 +84,7 @@ class Constraint:
         banned = torch.zeros(len(rows), len(SPECIAL), dtype=torch.bool, device=here.device)
         banned[:, [PAD, BOS]] = True
         banned[:, UNK] = (here == BLANK) | (not self.unknown)
-        banned[:, EOS] = (here == BLANK) | (not self.ends)
+        banned[:, EOS] = (here == BLANK) | ((here == FREE) & (not self.ends))
         closed = state == 0
         fixed = torch.where(closed & (here != FREE), here, -1)  # a blank leaves a choice, as what is free does
         forced = torch.where(self.limit[rows] <= step, EOS, fixed)
