@@ -167,9 +167,27 @@ def test_csv_with_line_ends_inside_quotes(tmp_path: Path) -> None:
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['one two three " four " , five']
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("names", ['text,"x\ny, ""z"""', '"te\nxt",x', '"text","x"'])
+def test_names_of_csv_columns_may_hold_line_ends(names: str, newline: str, tmp_path: Path) -> None:
+    written = f'{names}\none two,1\n"three\nfour",2\n'
+    (tmp_path / "a.csv").write_bytes(written.replace("\n", newline).encode())
+    chosen = "te\nxt".replace("\n", newline) if "te\n" in names else "text"
+    (part,) = find_source(str(tmp_path / "a.csv"), Columns(chosen)).parts
+    rows = [row for batch in part.read() for row in batch.to_pylist()]
+    assert [(row["text"].split(), row["row"]) for row in rows] == [([b"one", b"two"], 2), ([b"three", b"four"], 3)]
+
+
 def test_a_mark_inside_a_text_does_no_harm_where_no_cell_takes_several_lines(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('y,text\n"1",a 5" disk of old\n"2","a" b c d e\n')
     assert texts(whole(tmp_path / "a.csv", tmp_path))[0] == ['a 5 " disk of old', "a b c d e"]
+
+
+@pytest.mark.parametrize("name", ["\uff54\uff45\uff58\uff54", "\ufed7", "\ufb01"])
+def test_a_first_column_whose_name_begins_with_a_byte_of_the_mark_of_byte_order(name: str, tmp_path: Path) -> None:
+    """Full-width and Arabic letters, and a ligature: what is no mark is part of the name."""
+    (tmp_path / "a.csv").write_text(f"{name},y\none two,1\n", encoding="utf-8")
+    assert texts(whole(tmp_path / "a.csv", tmp_path, text_column=name, min_words=1))[0] == ["one two"]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -180,6 +198,14 @@ def test_whatever_text_is_quoted_as_csv_wants_is_read_back(newline: str, tmp_pat
         csv.writer(file, lineterminator=newline).writerows([["a", "b", "c"], *cells])
     (part,) = find_source(str(tmp_path / "a.csv"), Columns("b")).parts
     assert [row["text"].decode() for batch in part.read() for row in batch.to_pylist()] == [row[1] for row in cells]
+
+
+def test_zstandard_that_looks_far_back_is_read(tmp_path: Path) -> None:
+    """As `zstd --long=28` and above write it: large corpora are given out so."""
+    far = zstandard.ZstdCompressionParameters(window_log=28, enable_ldm=True, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=far).compressobj()
+    (tmp_path / "a.txt.zst").write_bytes(packer.compress(b"one two\n") + packer.flush())
+    assert texts(whole(tmp_path / "a.txt.zst", tmp_path, min_words=1))[0] == ["one two"]
 
 
 def test_very_long_lines_are_skipped(tmp_path: Path) -> None:

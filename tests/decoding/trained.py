@@ -32,7 +32,7 @@ def vae(seed: int = 0, **options) -> SmallRun:
         partial(RecurrentEncoder, embedding=8, hidden=16),
     )
     tokenizer = Tokenizer.of_words(VOCABULARY)
-    model = VAE(len(tokenizer), latent=3, decoder=decoder, **options)
+    model = VAE(len(tokenizer), latent=3, **{"decoder": decoder, **options})
     inference = Amortized(len(tokenizer), 3, encoder=encoder)
     with torch.no_grad():
         for parameter in [*model.decoder.parameters(), *inference.parameters()]:

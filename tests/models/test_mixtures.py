@@ -22,7 +22,7 @@ from undersong.models import (
     MixtureOfRNNs,
     MixtureOfUnigrams,
 )
-from undersong.nets import FirstWords, Label, RecurrentDecoder, RecurrentEncoder, Table
+from undersong.nets import BagOfWords, FirstWords, Label, RecurrentDecoder, RecurrentEncoder, Table
 from undersong.nets.experts import Experts
 from undersong.objectives import (
     ELBO,
@@ -206,6 +206,12 @@ def test_samples_are_sentences_of_the_model(name: str) -> None:
     share = torch.bincount(z, minlength=K).double() / 500
     weight = model.prior().marginals[0][0].detach()
     assert bool(((share - weight).abs() < 4 * (weight * (1 - weight) / 500).sqrt()).all())
+
+
+def test_a_mixture_of_bags_writes_no_ends_which_it_never_learned() -> None:
+    for separate in (False, True):
+        _, x = MixtureOfRNNs(V, K, code=4, decoder=BagOfWords, separate=separate).sample(200, max_words=7)
+        assert x.lengths.tolist() == [7] * 200
 
 
 def test_experts_respond_to_a_context() -> None:

@@ -128,9 +128,10 @@ def probabilities(run: Trained, ids: Sequence[list[int]]) -> NDArray[np.float64]
 
 
 def _surest(run: Trained, ids: Sequence[list[int]], p: NDArray[np.float64], k: int, count: int) -> tuple[str, ...]:
+    own = np.flatnonzero(p.argmax(1) == k)
     found: dict[str, None] = {}
-    for row in np.argsort(-p[:, k], kind="stable"):
-        if len(found) == count or p[row].argmax() != k:
+    for row in own[np.argsort(-p[own, k], kind="stable")]:
+        if len(found) == count:
             break
         found.setdefault(run.tokenizer.decode(ids[row]))
     return tuple(found)

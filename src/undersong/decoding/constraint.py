@@ -5,7 +5,7 @@ among the elements that are given: how many of them it has begun, and the state 
 Knows nothing of models or of text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class Constraint:
         limit: most words of each sentence; its end is forced after as many, and scored: int64 [N].
         unknown: whether the unknown word may be written where the choice is free.
         spelling: of a vocabulary of pieces; None where each is a word.
+        ends: whether the end may come where the choice is free.
 
     >>> rule = Constraint.of(1, max_words=3, given=torch.tensor([[7, BLANK]]))
     >>> row = torch.tensor([0])
@@ -40,6 +41,7 @@ class Constraint:
     limit: Tensor
     unknown: bool = True
     spelling: Spelling | None = None
+    ends: bool = True
 
     @staticmethod
     def of(
@@ -48,6 +50,7 @@ class Constraint:
         given: Tensor | None = None,
         unknown: bool = True,
         spelling: Spelling | None = None,
+        ends: bool = True,
     ) -> "Constraint":
         """The constraint of N ``sentences``, of at most ``max_words`` (one number, or [N]) or as many as are given.
 
@@ -61,12 +64,12 @@ class Constraint:
         if spelling is not None:
             longest += (given == BLANK).sum(1)
         limit = torch.maximum(longest, torch.as_tensor(max_words, device=given.device))
-        return Constraint(given, limit, unknown, spelling)
+        return Constraint(given, limit, unknown, spelling, ends)
 
     def to(self, device: torch.device) -> "Constraint":
         """The same on another device."""
         spelling = None if self.spelling is None else self.spelling.to(device)
-        return Constraint(self.given.to(device), self.limit.to(device), self.unknown, spelling)
+        return replace(self, given=self.given.to(device), limit=self.limit.to(device), spelling=spelling)
 
     def at(self, rows: Tensor, position: Tensor, step: int) -> Allowed:
         """What may come after ``step`` words.
@@ -81,7 +84,7 @@ class Constraint:
         banned = torch.zeros(len(rows), len(SPECIAL), dtype=torch.bool, device=here.device)
         banned[:, [PAD, BOS]] = True
         banned[:, UNK] = (here == BLANK) | (not self.unknown)
-        banned[:, EOS] = here == BLANK
+        banned[:, EOS] = (here == BLANK) | ((here == FREE) & (not self.ends))
         closed = state == 0
         fixed = torch.where(closed & (here != FREE), here, -1)  # a blank leaves a choice, as what is free does
         forced = torch.where(self.limit[rows] <= step, EOS, fixed)

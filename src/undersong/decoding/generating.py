@@ -26,7 +26,7 @@ class Sentence:
 
     Attributes:
         text: the unknown word stands as ``<unk>``.
-        log_prob: log p(text|z) of the words and the end, in nats.
+        log_prob: log p(text|z) of the words, and of the end where the decoder scores it, in nats.
     """
 
     text: str

@@ -28,7 +28,7 @@ class Rewriting:
         source: as it was read: words outside the vocabulary are marked ``<unk:word>``.
         unknown: those words.
         text: what was written; the unknown word stands as ``<unk>``, one that was given as ``<unk:word>``.
-        log_prob: log p(text|z) of the words and the end, in nats.
+        log_prob: log p(text|z) of the words, and of the end where the decoder scores it, in nats.
     """
 
     source: str

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from undersong.configurable import Configurable
 from undersong.decoding.constraint import Constraint
+from undersong.decoding.endless import Endless
 from undersong.decoding.spelling import Spelling
+from undersong.models.base import scores_ends
 from undersong.nets import Decoder, Reader
 
 MAX_WORDS = 60
@@ -24,7 +26,7 @@ class Hypothesis:
 
     Attributes:
         words: ids, without start or end.
-        log_prob: log p(x|z) of the words, given ones included, and the end, in nats.
+        log_prob: log p(x|z) of the words, given ones included, and of the end where the decoder scores it, in nats.
         score: what the search compared: ``log_prob`` divided by the length penalty.
     """
 
@@ -58,7 +60,8 @@ class Search(Configurable, ABC):
         Args:
             decoder: p(x|z), in evaluation mode.
             z: [N, D].
-            max_words: most words of a sentence, or of each [N]; its end is forced, and scored, after as many.
+            max_words: most words of a sentence, or of each [N]; its end is forced, and scored, after as many. One of a
+                decoder that scores no ends has as many, or as many as are given.
             given: what is fixed at each position, see ``Constraint``: int64 [N, L].
             unknown: whether the unknown word may be written.
             keys: numbers of the sentences, which with ``seed`` and the position key the noise, so that a sentence does
@@ -71,10 +74,12 @@ class Search(Configurable, ABC):
         """
         if not len(z):
             return []
-        rule = Constraint.of(len(z), max_words, given, unknown, spelling).to(z.device)
+        ends = scores_ends(decoder)
+        rule = Constraint.of(len(z), max_words, given, unknown, spelling, ends).to(z.device)
         keys = torch.arange(len(z)) if keys is None else keys
         with torch.no_grad():
-            return self.run(decoder.quick(), z, rule, keys, seed)
+            reader = decoder.quick()
+            return self.run(reader if ends else Endless(reader), z, rule, keys, seed)
 
     @abstractmethod
     def run(self, decoder: Reader, z: Tensor, rule: Constraint, keys: Tensor, seed: int) -> list[Hypothesis]:

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from undersong.data.batch import Batch
 from undersong.distributions.structured import Structured
-from undersong.nets.base import WORDS_AND_END
+from undersong.nets.base import WORDS_AND_END, Decoder, names_ends
 
 WORDS = "words"
 VECTORS = "word vectors"
@@ -135,14 +135,14 @@ class Layered(Model, Protocol):
         ...
 
 
-def event(model: Model) -> str:
-    """What the model's likelihood is the likelihood of: runs keep it, and are refused where it has changed."""
+def event(model: Model | Decoder) -> str:
+    """What a model, or a decoder, gives the likelihood of: runs keep it, and are refused where it has changed."""
     return getattr(model, "event", WORDS_AND_END)
 
 
-def scores_ends(model: Model) -> bool:
+def scores_ends(model: Model | Decoder) -> bool:
     """Whether the ends of sentences are scored too, as ``event`` says. Where they are not, lengths are given."""
-    return "end of sentence" in event(model)
+    return names_ends(event(model))
 
 
 def reads(model: Model) -> str | None:

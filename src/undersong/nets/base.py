@@ -18,6 +18,15 @@ WORDS_AND_END = "words and end of sentence"
 BAG = "bag of words"
 
 
+def names_ends(event: str) -> bool:
+    """Whether an event that is scored has the ends of sentences in it; where not, lengths are given.
+
+    >>> names_ends(WORDS_AND_END), names_ends(BAG)
+    (True, False)
+    """
+    return "end of sentence" in event
+
+
 class Encoder(Configurable, nn.Module, ABC):
     """Sentences to vectors of ``width`` numbers; its first argument is the vocabulary's size."""
 

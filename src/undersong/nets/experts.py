@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from undersong.data.batch import BOS, EOS, PAD, Batch
-from undersong.nets.base import Decoder
+from undersong.nets.base import Decoder, names_ends
 
 
 class Experts(nn.Module):
@@ -76,14 +76,18 @@ class Experts(nn.Module):
 
 @torch.no_grad()
 def write(decoder: Decoder, z: Tensor, max_words: int, generator: torch.Generator | None = None) -> Tensor:
-    """Sentences from p(x|z) for z [N, D], word by word, cut off at ``max_words``: int64 [N, max_words], padded."""
+    """Sentences from p(x|z) for z [N, D], word by word, cut off at ``max_words``: int64 [N, max_words], padded.
+
+    Of a decoder that scores no ends each has as many.
+    """
     words = torch.full((len(z), max_words), PAD, device=z.device)
     token = torch.full((len(z),), BOS, device=z.device)
     state = decoder.start(z)
     writing = torch.ones_like(token, dtype=torch.bool)
+    never = [PAD, BOS] if names_ends(decoder.event) else [PAD, BOS, EOS]
     for place in range(max_words):
         log_p, state = decoder.step(token, state)
-        log_p[:, [PAD, BOS]] = -torch.inf  # never in a sentence
+        log_p[:, never] = -torch.inf
         token = torch.multinomial(log_p.softmax(-1), 1, generator=generator)[:, 0]
         writing = writing & (token != EOS)
         if not writing.any():

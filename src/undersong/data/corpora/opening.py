@@ -18,6 +18,7 @@ import zstandard
 from undersong.errors import UserError
 
 COMPRESSED = (".gz", ".xz", ".zst")
+_FARTHEST = 1 << 31  # bytes that a Zstandard file may look back, as `--long=31` lets it
 _DAMAGE = (gzip.BadGzipFile, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
 
@@ -88,7 +89,7 @@ class _Zstandard(io.RawIOBase):
         found = []
         while block:
             if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
+                self._frame = zstandard.ZstdDecompressor(max_window_size=_FARTHEST).decompressobj()
             found.append(self._frame.decompress(block))
             block = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:

@@ -81,6 +81,18 @@ def stray_mark(lines: Iterable[bytes]) -> Stray | None:
     return None
 
 
+def first_row(block: bytes) -> bytes:
+    r"""The first row of a csv file, of many lines if its cells are; the first line, if a mark in it is out of place.
+
+    >>> first_row(b'text,"a\nb"\n1,2\n'), first_row(b'text,5" disk\n1,"2"\n')
+    (b'text,"a\nb"\n', b'text,5" disk')
+    """
+    found = _LINE.match(block)
+    if found is not None and found["open"] is None and found.group().endswith(b"\n"):
+        return found.group()
+    return block.partition(b"\n")[0]
+
+
 def need_quoted(path: Path, inside: int) -> None:
     """See that no cell of several lines was one by mistake.
 

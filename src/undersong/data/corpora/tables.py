@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from undersong.data.corpora.opening import kind_of, opened, seekable
-from undersong.data.corpora.quoting import END, Ended, need_quoted
+from undersong.data.corpora.quoting import END, Ended, first_row, need_quoted
 from undersong.data.corpora.source import BLOCK, BY_HASH, SPLIT_NAMES, of_rows, record_batch
 from undersong.errors import UserError
 
@@ -143,7 +143,7 @@ def read_csv(path: Path, columns: Columns, split: int = BY_HASH) -> Iterator[pa.
     used = columns.used(text)
     kinds = dict.fromkeys(used, pa.large_binary())
     convert = pacsv.ConvertOptions(include_columns=used, column_types=kinds, strings_can_be_null=False)
-    skip = {"skip_rows": 1} if columns.header else {}
+    skip = {"skip_rows_after_names": 1} if columns.header else {}
     reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, column_names=names, **skip)
     first = 2 if columns.header else 1
     ended = tabs  # where nothing is quoted, nothing can be left open
@@ -176,11 +176,11 @@ def _header(path: Path, parse: pacsv.ParseOptions, header: bool) -> list[str]:
     """Names of the columns; none if the file is empty."""
     reading = pacsv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK, autogenerate_column_names=not header)
     with opened(path) as file:
-        start = file.read(_CSV_BLOCK)
-    line = start.lstrip(b"\xef\xbb\xbf")
+        line = file.read(_CSV_BLOCK).removeprefix(b"\xef\xbb\xbf")
     if not line.strip():
         return []
-    row, _, _ = (line if header else line.lstrip(b"\r\n")).partition(b"\n")
+    start = line if header else line.lstrip(b"\r\n")
+    row = start.partition(b"\n")[0] if parse.quote_char is False else first_row(start)
     if not row.strip():
         raise UserError(f"{path}, row 1, is blank: the first row tells the columns.")
     try:
