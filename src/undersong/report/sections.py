@@ -16,7 +16,7 @@ from undersong.report.figures import Series, over_training
 from undersong.report.html import Block, Notice, Paragraph, Picture, Section
 from undersong.report.meanings import BY_KEY, MEANINGS, SAMPLED, Meaning
 from undersong.report.plane import Point, rate_distortion
-from undersong.report.ranking import Scored, groups, precisions, sampled_alike, why_apart
+from undersong.report.ranking import Scored, counted, groups, precisions, sampled_alike, why_apart
 from undersong.report.tables import BEST, Cell, Table, with_best
 
 BARS = (
@@ -145,7 +145,8 @@ def _figures_tables(scored: Scored, group: Sequence[Evidence]) -> tuple[Table, T
         ranked = sound and len(rounded) < 2
         row = (Cell(meaning.label, detail=meaning.detail), *with_best(cells, meaning.better if ranked else 0))
         (rows if meaning.main else circumstances).append(row)
-    notes = [f"Scored: {scored.event}; {scored.sentences}; vocabulary of {scored.vocabulary}; corpus {scored.data}."]
+    sentences = f"{scored.sentences}, {counted(group[0].figures, 'tokens')} tokens"
+    notes = [f"Scored: {scored.event}; {sentences}; vocabulary of {scored.vocabulary}; corpus {scored.data}."]
     if any(cell.best for row in rows for cell in row):
         notes.append(f"{BEST} the best value of those in its row; it is not a test of significance.")
     if any(cell.error is not None for row in rows for cell in row):
