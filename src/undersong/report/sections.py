@@ -212,7 +212,7 @@ def _facts(run: Evidence) -> dict[str, Cell]:
     return {
         "model": Cell(run.run.config["model"]["class_path"].rpartition(".")[2]),
         "objective": Cell(run.objective),
-        "dimensions of z": Cell(run.latent or None, 0),
+        "size of z": Cell(run.latent or None, 0),
         "parameters": Cell(run.parameters),
         "steps": Cell(last.get("step")),
         "epochs": Cell(last.get("epoch"), 2),
@@ -227,6 +227,7 @@ def _facts(run: Evidence) -> dict[str, Cell]:
 
 _MACHINE = ("device", "precision", "threads")
 _DETAILS = {
+    "size of z": "dimensions of a vector; of what is discrete, its states or clusters",
     "tokens a second": "the median over training",
     "step judged": "where the held-out objective was best",
     "its held-out objective": "nats a sentence; each run's own, so not comparable",
