@@ -1,5 +1,6 @@
 """Tests that find planted differences, and find nothing at the stated rate where there is nothing."""
 
+import warnings
 from functools import partial
 from itertools import combinations, product
 
@@ -72,6 +73,13 @@ def test_welch_is_scipys():
     assert welch(a, b).p == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue)
     assert welch([1.0, 1.0], [2.0, 2.0]).p == 0.0
     assert welch([1.0, 1.0], [1.0, 1.0]).p == 1.0
+    for count, other in ((3, 4), (6, 3), (9, 10)):  # the means of equal numbers differ by rounding
+        same = welch([0.1] * count, [0.1] * other)
+        assert (same.difference, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known = welch([8.0, 8.0, 8.0], [6.0, 5.0, 8.0])
+    assert known.p == pytest.approx(stats.ttest_1samp([6.0, 5.0, 8.0], 8.0).pvalue)
     assert compare_seeds([1.0], [2.0]) is None
     assert compare_seeds([], [2.0, 3.0]) is None
     with pytest.raises(ValueError, match="two seeds"):

@@ -56,7 +56,7 @@ class Imputation(Measure):
     them (IGP, section 4.3).
 
     Args:
-        share: of each sentence's words that is kept, rounded down, but at least one word.
+        share: of each sentence's words (or pieces) that is kept, rounded down, but at least one of them.
         sentences: how many of the judged sentences.
         judge: how the judge of classes is made; without labels the class is left out.
     """
@@ -83,7 +83,7 @@ class Imputation(Measure):
         found: dict[str, float | None] = {
             "imputation_bleu_2": overlap.bleu(*pair, order=2),
             "imputation_bleu_4": overlap.bleu(*pair, order=4),
-            "imputation_words_kept": float(np.mean([len(k) for k in kept])),
+            "imputation_words_kept": float(np.mean([len(subject.words(k)) for k in kept])),
             "imputation_class_kept": None,
             "imputation_class_right": None,
         }

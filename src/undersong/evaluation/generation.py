@@ -21,8 +21,9 @@ class Lengths(Measure):
         """See ``measures.generation.length_comparison``."""
         if not scores_ends(subject.system.model):
             raise NotApplicable("the model does not say where a sentence ends")
-        written = [len(ids) for ids in subject.sample_ids]
-        return generation.length_comparison(written, subject.split.lengths)
+        split = subject.split
+        real = [len(subject.words(split.ids(row).tolist())) for row in range(len(split))]
+        return generation.length_comparison([len(words) for words in subject.samples], real)
 
 
 class Smoothness(Measure):
@@ -77,12 +78,12 @@ class Diversity(Measure):
         stand word for word in the training split."""
         samples, some = subject.samples, subject.samples[: self.self_bleu_samples]
         train = subject.corpus.train
-        known = {diversity.fingerprint(train.ids(row).tolist()) for row in range(len(train))}
+        known = {diversity.fingerprint(subject.words(train.ids(row).tolist())) for row in range(len(train))}
         return {
             "distinct_1": diversity.distinct(samples, 1),
             "distinct_2": diversity.distinct(samples, 2),
             "self_bleu_2": diversity.self_bleu(some, 2),
             "self_bleu_4": diversity.self_bleu(some, 4),
             "self_bleu_samples": float(len(some)),
-            "copied": diversity.copied(subject.sample_ids, known),
+            "copied": diversity.copied(samples, known),
         }

@@ -89,8 +89,8 @@ def judge(
     figures |= {"sentences": len(scores.rows), "tokens": int(scores.tokens.sum())}
     if scores.exact is not None:  # every importance weight of an exact posterior is p(x)
         same = {"nll_is": "nll_exact", "ppl_is": "ppl_exact", "autogen_generation": "elbo"}
-        figures |= {name: figures[other] for name, other in same.items()}
-        figures |= {"nll_is_sentences": len(scores.rows), "nll_is_se": 0.0}
+        same |= {"nll_is_sentences": "sentences", "nll_is_tokens": "tokens"}
+        figures |= {name: figures[other] for name, other in same.items()} | {"nll_is_se": 0.0}
     if is_density(system.model):
         figures |= {name: None for name in figures if name.startswith("ppl")}
     return Judgement({name: finite(value) for name, value in figures.items()}, scores, sampled)

@@ -108,7 +108,8 @@ class Fluency(Measure):
         corpus = subject.corpus
         model = self.reader.new(corpus.vocab_size).to(subject.device)
         kept(model, corpus, "reader", self.reader, lambda: self.reader.train(model, corpus.train, subject, "reader"))
-        log_p, short = scores(model, written), written.lengths <= SHORT
+        words = [len(subject.words(written.ids(row).tolist())) for row in range(len(written))]
+        log_p, short = scores(model, written), np.array(words) <= SHORT
         return {
             "ppl_forward": _perplexity(log_p, written.lengths),
             "ppl_forward_short": _perplexity(log_p[short], written.lengths[short]),

@@ -242,8 +242,9 @@ def _rising(case: Case) -> bool:
 
 def more_rate(case: Case) -> tuple[str, ...]:
     """What makes z say more, leaving out what the run does already or cannot do."""
-    m = case.final("m") if case.objective == "AutoGen" else 0.0
-    found = [f"--objective AutoGen --objective.m {2 * m + 1 if m is not None and m >= 0 else 1:g}", *_isotropic(case)]
+    m = _autogen_m(case)
+    found = [] if m is None else [f"--objective AutoGen --objective.m {2 * m + 1 if m > 0 else 1:g}"]
+    found += _isotropic(case)
     found += _with(case, "model", "word_dropout", lambda dropout: "0.4" if (dropout or 0.0) < 0.4 else None)
     found += _free_bits(case)
     if not case.objective.startswith("Target"):
@@ -251,11 +252,20 @@ def more_rate(case: Case) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _autogen_m(case: Case) -> float | None:
+    """The m of the AutoGen model that pays as much for the rate: beta-VAE's is 1 / beta - 1, None where it pays nothing
+    at all; 0 of objectives that are neither."""
+    if case.objective == "Beta":
+        beta = case.final("beta")
+        return 0.0 if beta is None else 1 / beta - 1 if beta > 0 else None
+    return (case.final("m") or 0.0) if case.objective == "AutoGen" else 0.0
+
+
 def less_rate(case: Case) -> tuple[str, ...]:
     """What makes z say less."""
     found = ["--objective TargetRate --objective.rate 10", "--patience 3"]
     found += _with(case, "learner", "weight_decay", lambda _: "0.01")
-    if case.objective == "AutoGen" and (m := case.final("m")):
+    if case.objective == "AutoGen" and (m := case.final("m")) is not None and m > 0:
         found.insert(0, f"--objective AutoGen --objective.m {m / 2:g}")
     if case.objective == "Beta" and (beta := case.final("beta")) is not None and beta < 1:
         found.insert(0, f"--objective Beta --objective.beta {min(1.0, max(2 * beta, 0.5)):g}")

@@ -8,6 +8,7 @@
 Knows nothing of models: a score is a number a sentence or a number a seed.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,9 +151,12 @@ def welch(first: ArrayLike, second: ArrayLike) -> Comparison:
     if min(len(a), len(b)) < 2:
         raise ValueError("Welch's t-test needs at least two seeds of each method.")
     name, difference = f"Welch's t-test over {len(a)} and {len(b)} seeds", float(a.mean() - b.mean())
-    if a.std() == 0 and b.std() == 0:  # the statistic is 0/0 or infinite
+    if np.ptp(a) == np.ptp(b) == 0:  # the statistic is 0/0 or infinite; a mean of equal numbers may be off by rounding
+        difference = float(a[0] - b[0])
         return Comparison(difference, difference, difference, 1.0 if difference == 0 else 0.0, name)
-    result = stats.ttest_ind(a, b, equal_var=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)  # seeds of one side that are all equal
+        result = stats.ttest_ind(a, b, equal_var=False)
     interval = result.confidence_interval(0.95)
     return Comparison(difference, float(interval.low), float(interval.high), float(result.pvalue), name)
 

@@ -20,7 +20,7 @@ class Scored:
         event: as ``evaluate`` names it.
         vocabulary: the words known.
         data: the corpus's content.
-        sentences: how many, of which split.
+        sentences: how many, of which split; how many tokens they are follows from the event.
     """
 
     event: str
@@ -34,7 +34,7 @@ class Scored:
         figures, info = evidence.figures, evidence.run.info
         words = evidence.run.tokenizer.names
         vocabulary = f"{len(words):,} words, {_short_hash(words)}"
-        sentences = f"{_count(figures, 'sentences')} sentences, {_count(figures, 'tokens')} tokens"
+        sentences = f"{counted(figures, 'sentences')} sentences"
         return Scored(
             event=str(figures.get("event", "not named")).partition(", vocabulary")[0],  # which stands by itself
             vocabulary=vocabulary,
@@ -94,10 +94,11 @@ def precisions(group: Sequence[Evidence]) -> dict[str, list[str]]:
     return found
 
 
-def _short_hash(words: Sequence[str]) -> str:
-    return sha256("\n".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def _count(figures: Figures, key: str) -> str:
+def counted(figures: Figures, key: str) -> str:
+    """A number of sentences or of tokens, as it is written; "unknown" where the figures do not say it."""
     value = figures.get(key)
     return f"{value:,}" if isinstance(value, int) else "unknown"
+
+
+def _short_hash(words: Sequence[str]) -> str:
+    return sha256("\n".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -16,7 +16,7 @@ from undersong.report.figures import Series, over_training
 from undersong.report.html import Block, Notice, Paragraph, Picture, Section
 from undersong.report.meanings import BY_KEY, MEANINGS, SAMPLED, Meaning
 from undersong.report.plane import Point, rate_distortion
-from undersong.report.ranking import Scored, groups, precisions, sampled_alike, why_apart
+from undersong.report.ranking import Scored, counted, groups, precisions, sampled_alike, why_apart
 from undersong.report.tables import BEST, Cell, Table, with_best
 
 BARS = (
@@ -145,7 +145,8 @@ def _figures_tables(scored: Scored, group: Sequence[Evidence]) -> tuple[Table, T
         ranked = sound and len(rounded) < 2
         row = (Cell(meaning.label, detail=meaning.detail), *with_best(cells, meaning.better if ranked else 0))
         (rows if meaning.main else circumstances).append(row)
-    notes = [f"Scored: {scored.event}; {scored.sentences}; vocabulary of {scored.vocabulary}; corpus {scored.data}."]
+    sentences = f"{scored.sentences}, {counted(group[0].figures, 'tokens')} tokens"
+    notes = [f"Scored: {scored.event}; {sentences}; vocabulary of {scored.vocabulary}; corpus {scored.data}."]
     if any(cell.best for row in rows for cell in row):
         notes.append(f"{BEST} the best value of those in its row; it is not a test of significance.")
     if any(cell.error is not None for row in rows for cell in row):
@@ -211,7 +212,7 @@ def _facts(run: Evidence) -> dict[str, Cell]:
     return {
         "model": Cell(run.run.config["model"]["class_path"].rpartition(".")[2]),
         "objective": Cell(run.objective),
-        "dimensions of z": Cell(run.latent or None, 0),
+        "size of z": Cell(run.latent or None, 0),
         "parameters": Cell(run.parameters),
         "steps": Cell(last.get("step")),
         "epochs": Cell(last.get("epoch"), 2),
@@ -226,6 +227,7 @@ def _facts(run: Evidence) -> dict[str, Cell]:
 
 _MACHINE = ("device", "precision", "threads")
 _DETAILS = {
+    "size of z": "dimensions of a vector; of what is discrete, its states or clusters",
     "tokens a second": "the median over training",
     "step judged": "where the held-out objective was best",
     "its held-out objective": "nats a sentence; each run's own, so not comparable",
