@@ -30,3 +30,17 @@ def far_apart(points: Tensor, count: int, weight: Tensor | None = None) -> Tenso
     spread = points.std(0, correction=0).clamp(min=1e-3)
     near = points[torch.randint(len(points), (count - differ,), device=points.device)]
     return torch.cat([chosen, near + spread * torch.randn_like(near)])
+
+
+def left_over(points: Tensor, taken: Tensor) -> Tensor:
+    """The points [K, D] that are left when each of ``taken`` [L, D] has had one, as near to it as may be: [K - L, D].
+
+    >>> left_over(torch.tensor([[0.0], [5.0], [9.0]]), torch.tensor([[8.0]])).tolist()
+    [[0.0], [5.0]]
+    """
+    from scipy.optimize import linear_sum_assignment  # slow to import too
+
+    _, gone = linear_sum_assignment(torch.cdist(taken, points).cpu().numpy())
+    left = torch.ones(len(points), dtype=torch.bool)
+    left[torch.from_numpy(gone)] = False
+    return points[left.to(points.device)]
