@@ -20,7 +20,7 @@ from undersong.models.base import SENTENCE_VECTORS, Counts
 from undersong.models.mixture import Mixture, agreeing
 from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
-from undersong.nets.starts import far_apart, left_over
+from undersong.nets.starts import arranged, far_apart
 from undersong.nets.table import Table, counted
 from undersong.settings import need
 
@@ -121,9 +121,8 @@ def _at_labels(means: Tensor, v: Tensor, labels: Tensor, first: bool) -> Tensor:
     """Means [K, D], those of clusters with labelled vectors moved there; ``first`` the others to what these leave."""
     labelled = one_hot(labels.clamp(min=0), len(means)) * (labels >= 0)[:, None]  # [B, K]
     total = labelled.sum(0)
-    own = labelled.T.to(v.dtype) @ v / total.clamp(min=1)[:, None]
-    there = total > 0
-    moved = torch.where(there[:, None], own, means)
+    there = total.nonzero()[:, 0]
+    own = (labelled.T.to(v.dtype) @ v)[there] / total[there, None]
     if first:  # of the points far apart those near a label would start a second cluster there
-        moved[~there] = left_over(means, own[there])
-    return moved
+        means = arranged(means, own, there)
+    return means.index_copy(0, there, own)
