@@ -144,6 +144,27 @@ def test_states_begin_where_the_tags_that_are_believed_say(file, kind):
         assert float((model.posterior(x).mode == z)[inside].double().mean()) > 0.95
 
 
+@pytest.mark.parametrize("projection", [Unprojected, partial(Coupling, layers=2, hidden=8)])
+@pytest.mark.parametrize("tags", [4, 2])
+def test_states_without_tags_share_what_is_far_from_the_tagged_ones(file, projection, tags):
+    """Were one of them near a tagged one, a class would have two states and another none.
+
+    Nor does a projection first climb to where the states of the tags are not.
+    """
+    z, x = text(150)
+    inside = x.mask[:, 1:]
+    told = (torch.arange(150) % 10 == 0)[:, None] & (z < tags) & inside
+    tagged = replace(x, tags=torch.where(told, z, -1))
+    for seed in range(3):
+        torch.manual_seed(seed)
+        model = GaussianHMM(28, file, states=4, projection=projection)
+        climb(EM(system(model, Observed), tolerance=0.0), [tagged], 10)
+        found = model.posterior(x).mode
+        assert float((found == z)[inside & (z < tags)].double().mean()) > 0.99
+        pairs = {*zip(z[inside].tolist(), found[inside].tolist(), strict=True)}
+        assert len(pairs) == len({state for _, state in pairs}) == 4
+
+
 def test_gradient_trains_it_too(file):
     _, x = text(60)
     model = GaussianHMM(28, file, states=4, projection=partial(Coupling, layers=2, hidden=8))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -134,11 +134,32 @@ def test_clusters_begin_where_the_labels_that_are_believed_say(learner: Callable
         for inference, x in ((Observed, labelled), (Exact, labelled), (Exact, unlabelled)):
             torch.manual_seed(seed)
             model = GaussianMixture(9, 3, partial(Given, table=points))
-            climb(learner(system(model, inference)), [x], epochs=20)
+            climb(learner(system(model, inference)), [x], epochs=20, seed=seed)
             ends.append(model)
     for believing, *others in zip(*[iter(ends)] * 3, strict=True):
         assert (believing.posterior(unlabelled).mode == z).double().mean() > 0.99
         assert torch.equal(*(model.components.means for model in others))
+
+
+@pytest.mark.parametrize(("share", "classes"), [(0.05, 6), (0.2, 2)])
+@pytest.mark.parametrize("size", [60, 1200])
+def test_labels_say_where_clusters_begin_though_few_batches_or_classes_have_any(
+    share: float, classes: int, size: int
+) -> None:
+    """A cluster takes its place from whichever batch first has its label, and those without labels the places left."""
+    torch.manual_seed(0)
+    z, turn = torch.randint(6, (1200,)), torch.arange(6) * torch.pi / 3
+    points = 12 * torch.stack([turn.cos(), turn.sin()], 1)[z] + torch.randn(1200, 2)
+    x = replace(of_vectors(1200), labels=torch.where((torch.rand(1200) < share) & (z < classes), z, -1))
+    parts = [{f.name: getattr(x, f.name)[i : i + size] for f in fields(x) if getattr(x, f.name) is not None}
+             for i in range(0, 1200, size)]  # fmt: skip
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = GaussianMixture(9, 6, partial(Given, table=points))
+        climb(EM(system(model, Observed)), [Batch(**part) for part in parts], epochs=8, seed=seed)
+        found = model.posterior(x).mode
+        assert (found == z)[z < classes].double().mean() > 0.99
+        assert normalized_mutual_info_score(z.numpy(), found.numpy()) > 0.99
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -19,6 +19,15 @@ def test_an_exact_likelihood_and_a_sampled_one_of_the_same_sentences_are_ranked(
     assert not any("not of the same sentences" in note for note in table.notes)
 
 
+def test_an_exact_likelihood_of_before_its_tokens_were_kept_is_ranked_with_later_ones(
+    home: Path, tmp_path: Path
+) -> None:
+    vae = judged(home, tmp_path, "vae", nll_is=30.0, nll_is_marked=False)
+    lm = judged(home, tmp_path, "lm", nll_is=29.0, nll_is_tokens=None)
+    table = sections.judged([vae, lm]).blocks[0]
+    assert best(table, "negative log-likelihood, sampled") == [False, True]
+
+
 def test_sentences_whose_ends_one_model_does_not_score_are_the_same_sentences(home: Path, tmp_path: Path) -> None:
     bag = {"event": "bag of words", "tokens": 99}
     runs = [judged(home, tmp_path, "vae"), judged(home, tmp_path, "lm", **bag)]

@@ -30,7 +30,8 @@ from undersong.nets.table import Table
 class GaussianHMM(HiddenMarkov, Tabular):
     """K states, each a Gaussian over word vectors.
 
-    EM starts from means of words far apart, or where tags are believed, from the words that have them.
+    EM starts from means of words far apart, or where tags are believed, from the words that have them; states without
+    any tag share what is far from these.
 
     Args:
         vocab: V; follows from the corpus.
@@ -84,6 +85,7 @@ class GaussianHMM(HiddenMarkov, Tabular):
         known = x.tags >= 0
         words = x.tokens.new_zeros(self.vocab, self.latent, dtype=torch.float64)
         words.index_put_((x.tokens[known], x.tags[known]), words.new_ones(()), accumulate=True)
+        self.words.make_room(words)
         return {name: words if name == "words" else torch.zeros_like(table()) for name, table in self.tables.items()}
 
     def words_for(self, path: Walk, s: Scores, generator: torch.Generator | None) -> Batch:

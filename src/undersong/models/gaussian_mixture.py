@@ -20,7 +20,7 @@ from undersong.models.base import SENTENCE_VECTORS, Counts
 from undersong.models.mixture import Mixture, agreeing
 from undersong.nets.components import Components, DiagonalComponents
 from undersong.nets.sentence_vectors import MeanOfWords, SentenceVectors
-from undersong.nets.starts import far_apart
+from undersong.nets.starts import arranged, far_apart
 from undersong.nets.table import Table, counted
 from undersong.settings import need
 
@@ -91,22 +91,17 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
     def begin(self, x: Batch) -> Counts:
         """Each sentence in the cluster of its label, else in that whose starting mean is nearest.
 
-        The first batch chooses the means: those of its labelled sentences, and for clusters without any, far apart.
+        Means start far apart in the first batch; there and later, that of a cluster with labelled sentences is theirs.
         """
-        v = self._vectors(x)
-        if not self.begun:
-            self.components.means.copy_(self._starting_means(v, x))
+        v, first = self._vectors(x), not self.begun
+        if first:
+            self.components.means.copy_(far_apart(v, self.latent))
             self.get_buffer("begun").fill_(True)
-        near = -torch.cdist(v, self.components.means.to(v.dtype))
-        return self._counts(v, one_hot(agreeing(near, x).argmax(1), self.latent))
-
-    def _starting_means(self, v: Tensor, x: Batch) -> Tensor:
-        means = far_apart(v, self.latent)
-        if x.labels is None:
-            return means
-        labelled = one_hot(x.labels.clamp(min=0), self.latent) * (x.labels >= 0)[:, None]
-        total = labelled.sum(0)[:, None]
-        return torch.where(total > 0, labelled.T.to(v.dtype) @ v / total.clamp(min=1), means)
+        means = self.components.means.to(v.dtype)
+        if x.labels is not None:
+            means = _at_labels(means, v, x.labels, first)
+            self.components.means.copy_(means)
+        return self._counts(v, one_hot(agreeing(-torch.cdist(v, means), x).argmax(1), self.latent))
 
     @torch.no_grad()
     def sample_vectors(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -120,3 +115,14 @@ class GaussianMixture(Configurable, nn.Module, Mixture):
 
     def _counts(self, v: Tensor, weight: Tensor) -> Counts:
         return self.components.sums(v, weight)
+
+
+def _at_labels(means: Tensor, v: Tensor, labels: Tensor, first: bool) -> Tensor:
+    """Means [K, D], those of clusters with labelled vectors moved there; ``first`` the others to what these leave."""
+    labelled = one_hot(labels.clamp(min=0), len(means)) * (labels >= 0)[:, None]  # [B, K]
+    total = labelled.sum(0)
+    there = total.nonzero()[:, 0]
+    own = (labelled.T.to(v.dtype) @ v)[there] / total[there, None]
+    if first:  # of the points far apart those near a label would start a second cluster there
+        means = arranged(means, own, there)
+    return means.index_copy(0, there, own)

@@ -16,7 +16,7 @@ from undersong.data.vectors import WordVectors
 from undersong.errors import UserError
 from undersong.nets.components import Components
 from undersong.nets.projection import Projection
-from undersong.nets.starts import far_apart
+from undersong.nets.starts import arranged, far_apart
 from undersong.nets.table import Countable
 
 
@@ -98,6 +98,14 @@ class WordDensities(Countable):
                     own.copy_(old)
         for parameter in learned:
             parameter.grad = None
+
+    @torch.no_grad()
+    def make_room(self, counts: Tensor) -> None:
+        """Before any M-step: states without a word in ``counts`` [V, K] have means away from those of the others."""
+        there = counts.sum(0).nonzero()[:, 0]
+        projected = self.projection(self.vectors).to(counts.dtype)
+        own = (counts.T @ projected)[there] / counts.sum(0)[there, None]
+        self.gaussians.means.copy_(arranged(self.gaussians.means, own, there))
 
     @torch.no_grad()
     def nearest(self, state: Tensor, generator: torch.Generator | None = None) -> Tensor:

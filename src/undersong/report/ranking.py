@@ -43,7 +43,7 @@ class Scored:
         )
 
 
-_SAMPLING = ("nll_is_sentences", "nll_is_tokens", "samples")
+_SAMPLING = ("nll_is_sentences", "samples")  # how many tokens they are follows within a group
 WORDS = {
     "event": "the event scored",
     "vocabulary": "the vocabulary",
