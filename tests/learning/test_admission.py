@@ -61,7 +61,9 @@ def store(folder: Path, known: Known, shortest: Mapping[str, int] | None = None)
     return folder
 
 
-def refused(tmp_path: Path, known: Known, said: str, shortest: Mapping[str, int] | None = None, **changes: Any) -> None:
+def assert_refused(
+    tmp_path: Path, known: Known, said: str, shortest: Mapping[str, int] | None = None, **changes: Any
+) -> None:
     corpus = store(tmp_path / "corpus", known, shortest)
     with pytest.raises(UserError, match=said):
         learn(corpus, tmp_path / "run", **{"inference": Amortized, "epochs": 1, **changes})
@@ -83,12 +85,14 @@ def refused(tmp_path: Path, known: Known, said: str, shortest: Mapping[str, int]
 def test_annotation_that_the_model_does_not_read_cannot_be_believed(
     tmp_path: Path, model: Any, known: Known, lacking: str
 ) -> None:
-    refused(tmp_path, known, f"have no {lacking}, which is what Observed", model=model, inference=Observed, learner=EM)
+    assert_refused(
+        tmp_path, known, f"have no {lacking}, which is what Observed", model=model, inference=Observed, learner=EM
+    )
 
 
 def test_a_layered_model_believes_constituents_alone(tmp_path: Path) -> None:
     model = partial(CompoundPCFG, latent=2, **TINY_GRAMMAR)
-    refused(tmp_path, {"heads": [2, 0]}, "have no constituents", model=model, inference=ObservedStructure)
+    assert_refused(tmp_path, {"heads": [2, 0]}, "have no constituents", model=model, inference=ObservedStructure)
 
 
 def test_annotation_that_the_model_reads_is_taken_beside_other(tmp_path: Path) -> None:
@@ -108,7 +112,7 @@ def test_annotation_that_the_model_reads_is_taken_beside_other(tmp_path: Path) -
     ],
 )
 def test_more_tags_or_labels_than_states(tmp_path: Path, learner: Any, model: Any, known: Known, said: str) -> None:
-    refused(tmp_path, known, said, model=model, inference=Observed, learner=learner)
+    assert_refused(tmp_path, known, said, model=model, inference=Observed, learner=learner)
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])
@@ -116,7 +120,7 @@ def test_more_tags_or_labels_than_states(tmp_path: Path, learner: Any, model: An
 def test_a_sentence_of_one_word_wherever_it_lies(tmp_path: Path, split: str, learner: str) -> None:
     grammar = partial(PCFG, nonterminals=2, preterminals=2), {"learner": EM}
     model, more = grammar if learner == "EM" else (partial(CompoundPCFG, latent=2, **TINY_GRAMMAR), {})
-    refused(tmp_path, {}, "prepare the corpus with --min-words 2", {split: 1}, model=model, **more)
+    assert_refused(tmp_path, {}, "prepare the corpus with --min-words 2", {split: 1}, model=model, **more)
 
 
 def test_a_learner_that_the_system_does_not_suit(corpus: Path, tmp_path: Path) -> None:
